@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from bot.clock import Clock
 from bot.observability.metrics import Metrics
 from bot.store import postgresql
-from bot.store.errors import StoreError, convert_error, is_lost_connection, is_transient
+from bot.store.errors import CommitInDoubt, StoreError, convert_error, is_lost_connection, is_transient
 from bot.store.location import DatabaseLocation
 
 T = TypeVar("T")
@@ -181,6 +181,11 @@ class JobQueue:
             if self._metrics is not None and timed_as is not None:
                 self._metrics.transaction_finished(timed_as, self._clock.monotonic() - began)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it takes no jobs any more."""
+        return self._closed
+
     async def close(self) -> None:
         """Run what is queued, then close the connections; a second call does nothing."""
         self._closed = True
@@ -232,7 +237,7 @@ class JobQueue:
             for queued in batch:
                 queued.fail(error)
             if not outcome.begun:
-                self._fail_queued(error)
+                self._fail_queued(StoreError(str(error)))
 
     async def _run_transaction(self, connection: DatabaseConnection, batch: list[_QueuedJob]) -> _Outcome:
         """Run the jobs in one transaction, once more if the first try met a connection that was lost before.
@@ -250,7 +255,7 @@ class JobQueue:
                     if await self._settle(connection, outcome.unanswered):
                         return outcome
                 except StoreError as error:
-                    return _Outcome(error=error, begun=False)
+                    return _Outcome(error=CommitInDoubt(str(error)), begun=False)
             elif outcome.error is None or not (is_first and is_transient(outcome.error)):
                 return outcome
             is_first = False
@@ -338,6 +343,11 @@ class Database:
             raise
         writers = [writer, *(DatabaseConnection(location) for _ in range(1, location.writers))]
         return cls(location, writers=writers, readers=readers, clock=clock, metrics=metrics)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it takes no jobs any more."""
+        return self._reader.is_closed
 
     @property
     def is_writable(self) -> bool:

@@ -56,6 +56,10 @@ class StoreError(ReplicordError):
     """A transaction failed; all of it was rolled back. The text holds no parameters (prompts, tokens)."""
 
 
+class CommitInDoubt(StoreError):
+    """Whether a transaction took effect is not known, and the server cannot say: what it wrote has to be looked for."""
+
+
 class LeaseLost(StoreError):
     """Another process has taken over the runs that the new one belongs to."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Select, Update
 
@@ -13,18 +13,22 @@ from bot.money.cost import RunSample
 from bot.store import chain_runs, privacy, queries, quota, retention, transitions
 from bot.store.chain_runs import NextStep
 from bot.store.database import Database
+from bot.store.errors import CommitInDoubt, StoreError
 from bot.store.models import Place, Run, RunOutput, RunState
 from bot.store.privacy import Erasure, StoredCounts
 from bot.store.queries import RunPage
 from bot.store.quota import NO_LIMITS, RunLimits, UsedQuota
 from bot.store.retention import ExpiredCounts
 
+_ASK_INTERVAL: Final = 0.5  # seconds between two questions whether a run is stored
+
 
 class Runs:
     """The runs in the database.
 
     A ``mark_*`` method is one compare-and-set in one transaction and returns whether this caller changed the row.
-    When it returns, the change is on disk. It raises StoreError when the database fails; nothing has changed then.
+    When it returns, the change is on disk. It raises StoreError when the database fails; nothing has changed then,
+    unless it is CommitInDoubt.
     """
 
     def __init__(self, database: Database, *, clock: Clock) -> None:
@@ -48,11 +52,29 @@ class Runs:
         budget has left; AlreadyStarted when there is a run with its id. With the first step of a chain, the chain is
         stored in the same transaction.
         """
-        exceeded = await self._database.write(
-            lambda connection: transitions.reserve_run(connection, run, files, limits)
-        )
+        try:
+            exceeded = await self._database.write(
+                lambda connection: transitions.reserve_run(connection, run, files, limits)
+            )
+        except CommitInDoubt:
+            if not await self._is_stored(run.id):
+                raise
+            return
         if exceeded is not None:
             raise exceeded
+
+    async def _is_stored(self, run_id: str) -> bool:
+        """Return whether there is a run with this id, as soon as the database can be read.
+
+        Any answer before could be wrong: a run that is stored has to have a task, one that is not is refused.
+        """
+        while True:
+            try:
+                return await self._database.read(lambda connection: transitions.is_stored(connection, run_id))
+            except StoreError:
+                if self._database.is_closed:  # the next start takes it up
+                    raise
+            await self._clock.sleep(_ASK_INTERVAL)
 
     async def read_used(
         self, author_id: int, guild_id: int | None, *, run_id: str, starting: Collection[str] = ()

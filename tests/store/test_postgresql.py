@@ -2,7 +2,7 @@
 
 import asyncio
 import traceback
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from bot.errors import ConfigError
-from bot.store.errors import QuotaExceeded, StoreError
+from bot.store.errors import CommitInDoubt, QuotaExceeded, StoreError
 from bot.store.quota import RunLimits
 from bot.store.store import Store
 from bot.store.tables import metadata
@@ -260,6 +260,46 @@ async def test_unknown_commit_waits_for_the_server(distant: Store, proxy: TcpPro
             await asyncio.sleep(0.01)
     assert await unknown
     assert await distant.runs.mark_sent("run-2", at=after(1))
+
+
+@pytest.fixture
+def forgetful(distant: Store, created_url: str) -> Iterator[Callable[[], None]]:  # noqa: ARG001 (it is open before)
+    """Let the server know nothing of transactions on new connections, as another one does after a fail-over."""
+    name = get_name(created_url)
+    with psycopg.connect(created_url, autocommit=True) as connection:
+
+        def forget() -> None:
+            connection.execute(
+                "CREATE FUNCTION public.pg_xact_status(xid8) RETURNS text LANGUAGE sql AS 'SELECT NULL::text'"
+            )
+            connection.execute(f"ALTER DATABASE {name} SET search_path = public, pg_catalog".encode())
+
+        yield forget
+        connection.execute(f"ALTER DATABASE {name} RESET search_path".encode())
+        connection.execute("DROP FUNCTION public.pg_xact_status(xid8)")
+
+
+async def test_a_run_whose_commit_nobody_knows_is_found(
+    distant: Store, proxy: TcpProxy, forgetful: Callable[[], None]
+) -> None:
+    await distant.runs.reserve(make_run("before"), ())
+    forgetful()
+    proxy.lose_answer_to(COMMIT)
+    await distant.runs.reserve(make_run(), ())
+    assert proxy.lost.is_set()
+    assert await distant.runs.get("run-1") is not None
+
+
+async def test_a_run_whose_commit_nobody_got_is_refused(
+    distant: Store, proxy: TcpProxy, forgetful: Callable[[], None]
+) -> None:
+    await distant.runs.reserve(make_run("before"), ())
+    forgetful()
+    proxy.lose_request(COMMIT)
+    with pytest.raises(CommitInDoubt):
+        await distant.runs.reserve(make_run(), ())
+    await distant.runs.reserve(make_run(), ())
+    assert await distant.runs.get("run-1") is not None
 
 
 async def test_lock_of_another_program_is_explained(created_url: str, clock: VirtualClock) -> None:
