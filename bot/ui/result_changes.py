@@ -38,13 +38,13 @@ class ResultChanges:
     def _lock(self, run: Run) -> asyncio.Lock:
         return self._locks.setdefault(run.id, asyncio.Lock())
 
-    async def delete(self, run: Run) -> None:
-        """Delete every message of a result and every stored copy.
+    async def delete(self, run: Run) -> bool:
+        """Delete every message of a result and every stored copy; False if further messages are out of reach for good.
 
         Refused if Discord does not allow that now; it is then tried again until it does.
         """
         await self._results.request_deletion(run.id)
-        await self._finish_deletion(run)
+        return await self._finish_deletion(run)
 
     async def remove(self, run: Run, output: RunOutput) -> None:
         """Take one file out of its message. Refused as for ``delete``."""
@@ -77,7 +77,8 @@ class ResultChanges:
             if output.remove_requested_at is not None and output.removed_at is None:
                 await self._finish_removal(run, output)
 
-    async def _finish_deletion(self, run: Run) -> None:
+    async def _finish_deletion(self, run: Run) -> bool:
+        is_complete = True
         for message_id in _all_messages(run):
             try:
                 await self._messages.delete(run, message_id)
@@ -86,8 +87,10 @@ class ResultChanges:
                     raise
                 # Only the token of its own interaction reached a further message, and that has expired.
                 log.info("further_message_left", run=run.id, message=message_id)
+                is_complete = False
         if await self._results.mark_deleted(run.id):
             log.info("result_deleted", run=run.id)
+        return is_complete
 
     async def _finish_removal(self, run: Run, output: RunOutput) -> None:
         """Take a file out of its message, and let the card say so; both follow from the rows, and may be done twice."""

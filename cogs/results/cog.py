@@ -128,13 +128,13 @@ class ResultActions(commands.Cog):
         await self._answer(interaction, sentences.covered() if spoiler else sentences.uncovered())
 
     async def _ask_which(self, interaction: Interaction, run: Run) -> None:
+        stored = await self._runs.list_outputs(run.id)
         outputs = [
-            output
-            for output in await self._runs.list_outputs(run.id)
-            if output.removed_at is None and self._messages.reaches(run, output.message_id)
+            output for output in stored if output.removed_at is None and self._messages.reaches(run, output.message_id)
         ]
         if not outputs:
-            raise Refused(sentences.file_gone())
+            is_out_of_reach = any(output.removed_at is None for output in stored)
+            raise Refused(sentences.further_messages_are_yours() if is_out_of_reach else sentences.file_gone())
 
         async def remove(answer: Interaction, output: RunOutput) -> None:
             await defer(answer)
@@ -161,8 +161,8 @@ class ResultActions(commands.Cog):
 
     async def _delete(self, interaction: Interaction, run: Run) -> None:
         await defer(interaction)
-        await self._changes.delete(run)
-        await self._answer(interaction, sentences.deleted())
+        is_complete = await self._changes.delete(run)
+        await self._answer(interaction, sentences.deleted() if is_complete else sentences.deleted_but_for_further())
 
     async def _answer(self, interaction: Interaction, sentence: str, *, tone: Tone = Tone.SUCCESS) -> None:
         """Replace the private card by a sentence; a question in the channel goes, and the sentence follows."""

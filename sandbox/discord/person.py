@@ -274,10 +274,16 @@ class Person:
         messages.edit(message, body)
 
     async def delete(self, message: Message) -> None:
-        """Delete one's own message, or with MANAGE_MESSAGES anyone's; an ephemeral one is only dismissed."""
+        """Delete one's own message, or with MANAGE_MESSAGES anyone's; an ephemeral one is only dismissed.
+
+        One's own are also those of an app that one has installed for oneself alone (seen in Discord's client; Vencord
+        pull request 3806 tells them by the same owners).
+        """
         self._check_visible(message)
         permissions = self._services.state.permissions(message.channel, self.user)
-        if message.author is not self.user and not message.ephemeral and not permissions & P.MANAGE_MESSAGES:
+        owners = (message.interaction_metadata or {}).get("authorizing_integration_owners", {})
+        is_own = message.author is self.user or owners == {"1": str(self.user.id)}
+        if not is_own and not message.ephemeral and not permissions & P.MANAGE_MESSAGES:
             raise ClientRefused("You do not have permission to delete this message.")
         self._services.messages.delete(message)
 

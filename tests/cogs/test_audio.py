@@ -76,3 +76,15 @@ async def test_a_private_song_is_its_authors_alone(environment: Environment, mia
     await press_in_menu(environment, mia, card, "Send to my DMs", "Sent")
     chat = environment.discord.state.open_dm({mia.user, environment.discord.state.bot})
     assert [one.filename for message in chat.messages.values() for one in message.attachments] == ["sing-01.wav"]
+
+
+async def test_a_player_out_of_reach_is_its_persons_to_delete(environment: Environment, mia: Person) -> None:
+    mia.user.installed = True
+    card, player = await sing(environment, mia, environment.discord.state.channel("lobby"))
+    await delivered(environment, card)
+    await environment.bot.kill()  # with it goes the token of the command, as after fifteen minutes
+    await environment.start_bot()
+    menu = await private_answer(await mia.press(card, "⋯"), "delete them yourself", beside=card)
+    assert not {"Remove a file…", "Delete…"} & set(menu.buttons)
+    await mia.delete(player)
+    assert player.deleted

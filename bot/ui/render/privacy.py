@@ -97,7 +97,10 @@ def explain_erasure(*, deleted: int, pending: int, messages: bool) -> str:
         sentences.append(later.format(count=pending))
     if messages:
         sentences.append(
-            _("Their messages are being deleted; that can take a while. Where I'm not a member, I can't delete them.")
+            _(
+                "Their messages are being deleted; that can take a while. "
+                "Where I'm not a member I can't, but you can delete them yourself in Discord."
+            )
         )
     elif deleted or pending:
         sentences.append(_("Pictures in channels stay. Ask someone who can manage messages there to delete them."))

@@ -12,6 +12,7 @@ from bot.language import _, ngettext
 from bot.limits import BUTTONS_PER_ROW
 from bot.store.models import Run, RunOutput
 from bot.ui.components import Action, RunButton
+from bot.ui.permissions import may_manage_result
 from bot.ui.render.cards import Card, Tone, message_url
 from bot.ui.render.markdown import escape, one_line
 from bot.visibility import Visibility
@@ -65,7 +66,9 @@ def menu_card(result: Result, entries: Sequence[MenuEntry], actor: Actor) -> Car
     for row in sorted({entry.row for entry in offered}):
         buttons: list[ui.Item[Any]] = [_button(one, result) for one in offered if one.row == row]
         items += [ui.ActionRow(*buttons[at : at + BUTTONS_PER_ROW]) for at in range(0, len(buttons), BUTTONS_PER_ROW)]
-    if not offered:
+    if result.run.place.token_only and not result.is_reachable and may_manage_result(actor, result.run):
+        items.append(ui.TextDisplay(further_messages_are_yours()))
+    elif not offered:
         items.append(ui.TextDisplay(_("There is nothing you can do with this result here.")))
     return Card(items, Tone.NEUTRAL)
 
@@ -211,6 +214,15 @@ def only_author_or_moderator(author: str) -> str:
 
 def press_needed() -> str:
     return _("I can only reach this message for 15 minutes after a press. Press ⋯ under the result again.")
+
+
+def further_messages_are_yours() -> str:
+    """Say what goes with the messages below a card that only the token of its command reached."""
+    return _("I can't change the messages below this result anymore. In Discord you can still delete them yourself.")
+
+
+def deleted_but_for_further() -> str:
+    return _("Deleted, but for the messages below: I can't reach them anymore. Delete them yourself in Discord.")
 
 
 def further_message_out_of_reach() -> str:

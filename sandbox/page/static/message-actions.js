@@ -6,6 +6,8 @@ import { messageText } from "./message.js";
 import { EPHEMERAL, MANAGE_MESSAGES } from "./state.js";
 
 const MESSAGE_COMMAND = 3;
+const GUILD_INSTALL = "0";
+const USER_INSTALL = "1";
 const STRING_SELECT = "3";
 const MENU_WIDTH = 210;
 
@@ -110,7 +112,9 @@ export class MessageActions {
   #menuItems(message) {
     const ephemeral = Boolean(message.flags & EPHEMERAL);
     const apps = ephemeral ? [] : this.chat.availableCommands(MESSAGE_COMMAND);
-    const canDelete = ephemeral || message.author.id === this.chat.me.id || this.chat.hasPermission(MANAGE_MESSAGES);
+    const owners = message.interaction_metadata?.authorizing_integration_owners ?? {};
+    const isOwnApp = owners[USER_INSTALL] === this.chat.me.id && !(GUILD_INSTALL in owners);
+    const canDelete = ephemeral || message.author.id === this.chat.me.id || isOwnApp || this.chat.hasPermission(MANAGE_MESSAGES);
     const use = (name) => this.#attempt(() => this.perform("use_context_menu", this.#parameters(message, { name }), `Sending ${name}…`));
     return [
       ...(ephemeral ? [] : [{ label: "Reply", action: () => this.reply(message) }]),

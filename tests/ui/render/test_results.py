@@ -104,3 +104,12 @@ def test_a_menu_without_buttons_says_so() -> None:
     run = make_run(place=make_place(token_only=True))
     card = menu_card(make_result(run, reachable=frozenset()), MENU_ENTRIES, OTHER)
     assert "nothing you can do" in texts(card)
+
+
+def test_what_only_its_person_can_delete_is_told_to_them() -> None:
+    run = make_run(place=replace(make_place(), token_only=True), messages={0: CARD, 1: FURTHER})
+    song = make_output(1, message_id=FURTHER, mime="audio/wav")
+    assert "delete them yourself" in texts(menu_card(make_result(run, song), MENU_ENTRIES, AUTHOR))
+    assert "delete them yourself" not in texts(menu_card(make_result(run, song), MENU_ENTRIES, OTHER))
+    reached = make_result(run, song, reachable=frozenset({CARD, FURTHER}))
+    assert "delete them yourself" not in texts(menu_card(reached, MENU_ENTRIES, AUTHOR))
