@@ -68,6 +68,12 @@ async def store_run_in_state(runs: Runs, run: Run, state: RunState, *, delivered
         assert await runs.mark_delivered(run.id, at=run.created_at)
 
 
+async def cancel_and_deliver(runs: Runs, run_id: str, *, at: datetime) -> None:
+    """End a run that was reserved, without a prediction, and mark it delivered."""
+    await runs.mark_ended(run_id, state=RunState.CANCELED, at=at)
+    await runs.mark_delivered(run_id, at=at)
+
+
 async def load_files(runs: Runs, run_id: str) -> tuple[Media, ...]:
     """Return a run's files with their bytes."""
     loaded = [await runs.load_file(file) for file in await runs.list_files(run_id)]

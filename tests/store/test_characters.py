@@ -1,5 +1,6 @@
 """Characters and their pictures: saved, found, shared, and gone with their owner."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,14 +11,13 @@ from bot.errors import Refused
 from bot.limits import CHARACTERS_PER_PERSON, LEFT_SERVER_KEPT, SHARED_PER_SERVER
 from bot.media.types import JPEG, WEBP, Media
 from bot.store.characters import Character, NewPicture, SaveResult, ShareResult
-from bot.store.models import RunState
 from bot.store.preferences import Preferences
 from bot.store.presets import EVERYBODY
 from bot.store.store import Store
 from bot.store.tables import metadata
 from tests.characters.samples import make_character
 from tests.presets.samples import make_preset
-from tests.store.samples import BOB, MIA, PNG, T0, after, load_files, make_run
+from tests.store.samples import BOB, MIA, PNG, T0, after, cancel_and_deliver, load_files, make_run
 
 GUILD, OTHER_GUILD = 7, 8
 PICTURE = NewPicture(Media("me.jpg", JPEG, b"large"), Media("me.webp", WEBP, b"small"))
@@ -45,8 +45,7 @@ async def run_with(store: Store, character: Character, *, author_id: int, run_id
 
 
 async def deliver(store: Store, run_id: str) -> None:
-    await store.runs.mark_ended(run_id, state=RunState.CANCELED, at=after(1))
-    await store.runs.mark_delivered(run_id, at=after(2))
+    await cancel_and_deliver(store.runs, run_id, at=after(1))
 
 
 async def test_a_character_is_read_back_with_its_pictures(store: Store) -> None:
@@ -167,9 +166,9 @@ async def test_nothing_of_an_erased_person_is_left(store: Store) -> None:
 
 async def test_a_character_of_many_runs_is_deleted_from_all(store: Store) -> None:
     saved = await save(store)
-    for number in range(450):
-        await run_with(store, saved, author_id=BOB, run_id=f"run-{number}")
-        await deliver(store, f"run-{number}")
+    run_ids = [f"run-{number}" for number in range(450)]
+    await asyncio.gather(*(run_with(store, saved, author_id=BOB, run_id=run_id) for run_id in run_ids))
+    await asyncio.gather(*(deliver(store, run_id) for run_id in run_ids))
     await store.characters.delete(saved.id, owner_id=MIA, now=T0)
     assert {run.forgotten_at is None for run in await store.runs.list_recent(BOB, limit=500)} == {False}
 

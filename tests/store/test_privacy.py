@@ -1,5 +1,6 @@
 """What is stored about a person: listed, counted, exported and erased."""
 
+import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from bot.store.store import Store
 from tests.clock import VirtualClock
 from tests.store.databases import sqlite_only
 from tests.store.files import read_bytes
-from tests.store.samples import BOB, MIA, PNG, T0, after, load_files, make_run, store_run_in_state
+from tests.store.samples import BOB, MIA, PNG, T0, after, cancel_and_deliver, load_files, make_run, store_run_in_state
 
 
 async def test_active_runs_are_own_and_oldest_first(runs: Runs) -> None:
@@ -83,8 +84,7 @@ async def test_export_masks_secret_inputs(runs: Runs) -> None:
 
 
 async def test_export_longer_than_a_page_is_complete(runs: Runs) -> None:
-    for number in range(450):
-        await runs.reserve(make_run(f"run-{number}", created_at=after(number // 300)), ())
+    await asyncio.gather(*(runs.reserve(make_run(f"run-{n}", created_at=after(n // 300)), ()) for n in range(450)))
     told = await runs.export(MIA)
     assert len({run["id"] for run in told["runs"]}) == len(told["runs"]) == 450
 
@@ -123,10 +123,8 @@ async def test_erased_active_run_is_deleted_when_delivered(runs: Runs) -> None:
 
 
 async def test_erasing_more_than_a_page_is_complete(runs: Runs) -> None:
-    for number in range(450):
-        await runs.reserve(make_run(f"run-{number}"), ())
-        await runs.mark_ended(f"run-{number}", state=RunState.CANCELED, at=after(1))
-        await runs.mark_delivered(f"run-{number}", at=after(1))
+    await asyncio.gather(*(runs.reserve(make_run(f"run-{number}"), ()) for number in range(450)))
+    await asyncio.gather(*(cancel_and_deliver(runs, f"run-{number}", at=after(1)) for number in range(450)))
     assert (await runs.erase(MIA)).deleted == 450
     assert await runs.list_recent(MIA, limit=1) == ()
 

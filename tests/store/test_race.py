@@ -55,8 +55,7 @@ async def test_cancel_and_send_are_ordered(runs: Runs) -> None:
 
 async def test_one_of_two_processes_makes_each_transition(store: Store, created_url: str) -> None:
     number_of_runs = 100
-    for number in range(number_of_runs):
-        await store.runs.reserve(make_run(f"run-{number}"), ())
+    await asyncio.gather(*(store.runs.reserve(make_run(f"run-{number}"), ()) for number in range(number_of_runs)))
     arguments = (created_url, str(number_of_runs))
     async with run_script("race_transitions", *arguments) as one, run_script("race_transitions", *arguments) as other:
         processes = (one, other)

@@ -1,5 +1,6 @@
 """Expired data is deleted, and nothing else."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,7 +11,7 @@ from bot.store.models import RunState
 from bot.store.quota import RunLimits
 from bot.store.retention import ExpiredCounts
 from bot.store.runs import Runs
-from tests.store.samples import PNG, after, load_files, make_run, store_run_in_state
+from tests.store.samples import PNG, after, cancel_and_deliver, load_files, make_run, store_run_in_state
 
 HOUR = timedelta(hours=1)
 
@@ -71,10 +72,8 @@ async def test_undelivered_runs_are_never_changed(runs: Runs, state: RunState) -
 
 
 async def test_several_batches_are_deleted_in_one_call(runs: Runs) -> None:
-    for number in range(450):
-        await runs.reserve(make_run(f"run-{number}"), (PNG,) if number < 45 else ())
-        await runs.mark_ended(f"run-{number}", state=RunState.CANCELED, at=after(0))
-        await runs.mark_delivered(f"run-{number}", at=after(0))
+    await asyncio.gather(*(runs.reserve(make_run(f"run-{n}"), (PNG,) if n < 45 else ()) for n in range(450)))
+    await asyncio.gather(*(cancel_and_deliver(runs, f"run-{number}", at=after(0)) for number in range(450)))
     assert await runs.delete_expired(after(3600), prompts_for=HOUR, files_for=HOUR) == ExpiredCounts(
         prompts=450, files=45
     )

@@ -90,8 +90,12 @@ async def test_of_two_editors_at_once_both_are_in_the_audit(servers: Servers) ->
 
 
 async def test_only_the_newest_changes_are_kept(servers: Servers) -> None:
-    for number in range(RULE_CHANGES_KEPT + 5):
+    async def block(number: int) -> None:
         await servers.block(SERVER, BOB, reason=str(number), until=None, by=MIA, at=after(number))
+
+    await asyncio.gather(*(block(number) for number in range(RULE_CHANGES_KEPT)))
+    for number in range(5):
+        await block(RULE_CHANGES_KEPT + number)
     changes = await servers.list_changes(SERVER, most=9999)
     assert len(changes) == RULE_CHANGES_KEPT
     assert changes[0].after["reason"] == str(RULE_CHANGES_KEPT + 4)
@@ -113,8 +117,11 @@ async def test_a_block_holds_until_it_expires_or_is_lifted(servers: Servers) -> 
 
 
 async def test_the_oldest_block_goes_where_there_are_too_many(servers: Servers) -> None:
-    for number in range(BLOCKS_PER_SERVER + 1):
+    async def block(number: int) -> None:
         await servers.block(SERVER, number + 1, reason="", until=None, by=MIA, at=after(number))
+
+    await asyncio.gather(*(block(number) for number in range(BLOCKS_PER_SERVER)))
+    await block(BLOCKS_PER_SERVER)
     assert await servers.count_blocks(SERVER, now=after(9999)) == BLOCKS_PER_SERVER
     assert (await servers.get_situation(SERVER, 1, now=T0))[1] is None
 
