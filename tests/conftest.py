@@ -12,6 +12,7 @@ from hypothesis import settings
 import tests.bytecode  # noqa: F401  # before all that it is for
 
 # isort: split
+from tests.imports import import_tests
 from tests.postgresql import PostgresqlServer, run_server
 from tests.schedule import Schedule, rank
 from tests.store.databases import create_database, empty_folder
@@ -36,13 +37,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Schedule:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """Keep what is imported and collected out of the garbage collector's sight: it stays, and each look takes a second.
 
     That is two thirds of the time of collecting, in every worker, and a pause now and then in the tests after it.
     """
     gc.disable()
     try:
+        import_tests(session.config)
         return (yield)
     finally:
         gc.freeze()
