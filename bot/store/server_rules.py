@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, literal, or_, select, update
 
 from bot.limits import BLOCKS_PER_SERVER, RULE_CHANGES_KEPT
 from bot.rules.decide import Block
@@ -42,6 +42,15 @@ _IN_FORCE: Final = or_(server_blocks.c.expires_at.is_(None), server_blocks.c.exp
 _BLOCKS: Final = server_blocks.c.guild_id == bindparam("server")
 _THIS_BLOCK: Final = _BLOCKS & (server_blocks.c.user_id == bindparam("person"))
 _SELECT_BLOCK: Final = select(server_blocks).where(_THIS_BLOCK, _IN_FORCE)
+# In one statement, because people wait for each round trip; of one row, whatever there is.
+_SELECT_SITUATION: Final = select(
+    server_rules.c.rules, server_blocks.c.user_id, server_blocks.c.expires_at, server_blocks.c.reason
+).select_from(
+    select(literal(1))
+    .subquery()
+    .outerjoin(server_rules, _THIS_SERVER)
+    .outerjoin(server_blocks, _THIS_BLOCK & _IN_FORCE)
+)
 _SELECT_BLOCKS: Final = (
     select(server_blocks).where(_BLOCKS, _IN_FORCE).order_by(server_blocks.c.created_at.desc()).limit(bindparam("most"))
 )
@@ -91,7 +100,11 @@ class Servers:
 
     async def get_rules(self, guild_id: int) -> ServerRules:
         """Return the rules of a server, those of a server without rules if it has set none."""
-        return await self._database.read(lambda connection: _read_rules(connection, guild_id))
+        return await self._database.read(
+            lambda connection: rules_from_json(
+                connection.execute(_SELECT_RULES, {"server": guild_id}).scalar_one_or_none()
+            )
+        )
 
     async def list_rules(self) -> Mapping[int, ServerRules]:
         """Return the rules of every server that has set some, by the server's id."""
@@ -106,10 +119,9 @@ class Servers:
         """Return a server's rules and the block that a person is under there."""
 
         def read(connection: Connection) -> tuple[ServerRules, Block | None]:
-            values = {"server": guild_id, "person": user_id, "now": now}
-            row = connection.execute(_SELECT_BLOCK, values).one_or_none()
-            block = None if row is None else Block(until=row.expires_at, reason=row.reason)
-            return _read_rules(connection, guild_id), block
+            row = connection.execute(_SELECT_SITUATION, _block_values(guild_id, user_id, now)).one()
+            block = None if row.user_id is None else Block(until=row.expires_at, reason=row.reason)
+            return rules_from_json(row.rules), block
 
         return await self._database.read(read)
 
@@ -195,10 +207,6 @@ def block_person(connection: Connection, guild_id: int, user_id: int, values: Ma
         subject=user_id,
         at=values["created_at"],
     )
-
-
-def _read_rules(connection: Connection, guild_id: int) -> ServerRules:
-    return rules_from_json(connection.execute(_SELECT_RULES, {"server": guild_id}).scalar_one_or_none())
 
 
 def _hold_server(connection: Connection, guild_id: int, at: datetime) -> ServerRules:
