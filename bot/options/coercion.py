@@ -47,8 +47,9 @@ def coerce_value(field: Field, raw: Any, option: str) -> Any:
     if violation:
         raise BadOption(option, violation)
     if find_references(value):  # it would be taken for an uploaded file when the input is sent
+        shown = truncate(single_line(_show(value)), _QUOTED_CHARS)
         raise BadOption(
-            option, _("`{option}` can't be exactly “{value}”. Change it slightly.").format(option=option, value=value)
+            option, _("`{option}` can't be exactly “{value}”. Change it slightly.").format(option=option, value=shown)
         )
     return value
 

@@ -37,6 +37,8 @@ from bot.secrets import is_secret_name
 
 _SHORT_TEXT_CHARS: Final = 80  # a longer text is shown as a paragraph
 _TEXT_KEY: Final = ":text"  # ends the key of the part for the address of a file; no name of an input has a colon
+_REST_KEY: Final = ":rest"  # in the key of a part that continues the text of another
+_TEXT_PARTS: Final = 3  # that a text has at most; nobody can type more
 _NOT_ANSWERED: Final[tuple[Any, ...]] = (None, "", [], ())
 _NAMED: Final = re.compile(r"\A`[^`]+`: ")  # the input at the beginning of a remark; the part has its name above
 _MARK: Final = "⚠ "  # before the label of a part with a remark: Discord draws no colour in a form
@@ -57,6 +59,7 @@ class FormField:
 
     ``value`` prefills it; for a choice, it is the ``value`` of one of ``choices``. ``minimum`` and ``maximum`` are
     numbers of characters, or of files. ``adds``: files go to those that are kept, and do not replace them.
+    ``continues`` is the key of the part whose text goes on here, after a ``joint``.
     """
 
     key: str
@@ -70,6 +73,8 @@ class FormField:
     minimum: int = 0
     maximum: int = TEXT_INPUT_CHARS
     adds: bool = False
+    continues: str | None = None
+    joint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +92,7 @@ class OptionForm:
         (``RemoteFile`` or ``InputFile``). An empty or missing answer counts as not given. Raises BadOption if
         ``advanced`` is malformed, or a part that has to be filled in has only blanks.
         """
+        answers = self._join_texts(answers)
         for part in self.fields:
             answer = answers.get(part.key)
             if part.required and isinstance(answer, str) and answer:
@@ -117,6 +123,7 @@ class OptionForm:
 
     def collect_answers(self, answers: Mapping[str, Any]) -> dict[str, Any]:
         """Return the answers as they were given, by names that ``collect_entered`` accepts. Never raises."""
+        answers = self._join_texts(answers)
         values: dict[str, Any] = {}
         for part in self.fields:
             answer = self._answer(part, answers)
@@ -135,9 +142,18 @@ class OptionForm:
         """Return the form as somebody filled it in; see FilledForm."""
         return FilledForm(self, answers, known=known or {}, complete=complete)
 
+    def _join_texts(self, answers: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the answers with what continues a text at its end."""
+        joined = dict(answers)
+        for part in self.fields:
+            if part.continues is not None and (rest := joined.pop(part.key, None)):
+                begun = joined.get(part.continues)
+                joined[part.continues] = f"{begun}{part.joint}{rest}" if begun else rest
+        return joined
+
     def _answer(self, part: FormField, answers: Mapping[str, Any]) -> Any:
         """Return the answer that counts: an upload replaces the address of a file."""
-        if part.key == self.layout.advanced:
+        if part.key == self.layout.advanced or part.continues is not None:
             return None
         upload = answers.get(part.key.removesuffix(_TEXT_KEY)) if part.key.endswith(_TEXT_KEY) else None
         return answers.get(part.key) if upload in _NOT_ANSWERED else None
@@ -212,19 +228,21 @@ def build_form(
     ``exclude`` are keys that are not asked for because their values are known. ``max_components`` is the number of
     parts that the form can have. ``remarks`` say what is wrong with inputs, by their keys, or with ``advanced``: those
     come first, and files that are added to one of them do not replace the others. ``text`` stands in ``advanced`` as it
-    is, before the inputs that have no part.
+    is, before the inputs that have no part. What was typed and is longer than a part goes on in the next.
     """
     known, remarks = dict(values or {}), dict(remarks or {})
     fields = [field for field in _sort_by_importance(layout, remarks) if field.name not in exclude]
     made = {field.name: _make_parts(layout, field, known.get(field.name), remarks.get(field.name)) for field in fields}
-    shown = _choose_shown(made, max_components, needs_text=bool(text) or layout.advanced in remarks)
+    texts = _split_text(text)[:_TEXT_PARTS]
+    shown = _choose_shown(made, max_components, texts=len(texts) if text or layout.advanced in remarks else 0)
     parts = [part for name in shown for part in made[name]]
     others = [field for field in fields if field.name not in shown]
     lines, written = _format_values(layout, known, others, room=TEXT_INPUT_CHARS - len(text))
     if others or text or layout.advanced in remarks:
-        advanced = _make_advanced_part(layout, others, "\n".join(filter(None, [text, lines])))
+        advanced = _make_advanced_part(layout, others, "\n".join(filter(None, [texts[0][1], lines])))
+        rest = _continue_part(advanced, layout.advanced, texts[1:])
         remark = remarks.get(layout.advanced)
-        parts = [*parts, advanced] if remark is None else [_mark(advanced, remark), *parts]
+        parts = [*parts, advanced, *rest] if remark is None else [_mark(advanced, remark), *rest, *parts]
     prefilled = {name for name in shown if any(part.kind is not FormKind.FILES for part in made[name])}
     return OptionForm(
         layout=layout,
@@ -233,13 +251,13 @@ def build_form(
     )
 
 
-def _choose_shown(made: Mapping[str, Sequence[FormField]], max_components: int, *, needs_text: bool) -> list[str]:
-    """Return the keys of the inputs that have parts of their own; all others share one more part."""
+def _choose_shown(made: Mapping[str, Sequence[FormField]], max_components: int, *, texts: int) -> list[str]:
+    """Return the keys of the inputs that have parts of their own; all others share one more part, or ``texts``."""
     shown = [name for name, parts in made.items() if parts]
-    needs_text = needs_text or len(shown) < len(made)
-    if sum(len(made[name]) for name in shown) + needs_text <= max_components:
+    texts = max(texts, len(shown) < len(made))
+    if sum(len(made[name]) for name in shown) + texts <= max_components:
         return shown
-    room = max_components - 1
+    room = max_components - max(texts, 1)
     fitting: list[str] = []
     for name in shown:
         room -= len(made[name])
@@ -283,11 +301,46 @@ def _make_parts(layout: OptionLayout, field: Field, value: Any, remark: str | No
         return _make_marked_file_parts(layout, field, value, remark)
     if is_secret_name(field.name):
         value = None
-    elif isinstance(value, str) and len(value) > TEXT_INPUT_CHARS:
-        value = value[:TEXT_INPUT_CHARS]
-        remark = _("Only the first 4,000 characters fit here.") + f" {remark}"
+    texts: Sequence[tuple[str, str]] = []
+    if isinstance(value, str) and len(value) > TEXT_INPUT_CHARS:
+        texts = _split_text(value)
+        if len(texts) > _TEXT_PARTS:
+            texts = texts[:1]
+            remark = _("Only the first 4,000 characters fit here.") + f" {remark}"
+        value = texts[0][1]
     part = _make_part(layout, field, value) or _make_part(layout, field, None)
-    return [] if part is None else [_mark(part, remark)]
+    return [] if part is None else [_mark(part, remark), *_continue_part(part, part.label, texts[1:])]
+
+
+def _split_text(text: str) -> list[tuple[str, str]]:
+    """Return the pieces of a text that fit into parts, between words where there are any, each after its joint."""
+    pieces: list[tuple[str, str]] = []
+    joint = ""
+    while len(text) > TEXT_INPUT_CHARS:
+        end = max(text.rfind(space, 1, TEXT_INPUT_CHARS + 1) for space in "\n ")
+        piece = text[: end if end > 0 else TEXT_INPUT_CHARS]
+        pieces.append((joint, piece))
+        joint = text[len(piece)] if end > 0 else ""
+        text = text[len(piece) + len(joint) :]
+    return [*pieces, (joint, text)]
+
+
+def _continue_part(part: FormField, name: str, texts: Iterable[tuple[str, str]]) -> list[FormField]:
+    """Return the parts in which the text of a part goes on."""
+    more = _("{input} (continued)")
+    room = LABEL_CHARS - len(more.format(input=""))
+    return [
+        FormField(
+            key=f"{part.key}{_REST_KEY}{number}",
+            kind=FormKind.PARAGRAPH,
+            label=more.format(input=truncate(name, room)),
+            description="",
+            value=text,
+            continues=part.key,
+            joint=joint,
+        )
+        for number, (joint, text) in enumerate(texts, start=1)
+    ]
 
 
 def _make_marked_file_parts(layout: OptionLayout, field: Field, value: Any, remark: str) -> list[FormField]:

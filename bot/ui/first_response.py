@@ -194,10 +194,16 @@ async def delete_followup(interaction: discord.Interaction[Any], message_id: int
 
 
 async def follow_up_privately(
-    interaction: discord.Interaction[Any], content: str | None = None, *, view: ui.LayoutView | None = None
+    interaction: discord.Interaction[Any],
+    content: str | None = None,
+    *,
+    view: ui.LayoutView | None = None,
+    open_files: OpenFiles | None = None,
 ) -> None:
     """Send one more message that only the person sees. If the answer is lost it may come twice, but it comes."""
-    await _repeat(lambda: interaction.followup.send(ephemeral=True, **_body(content, view)), view=view)
+    await _repeat(
+        lambda: interaction.followup.send(ephemeral=True, **_body(content, view), **_files(open_files)), view=view
+    )
 
 
 def is_answered_elsewhere(error: BaseException) -> bool:

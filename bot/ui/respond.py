@@ -4,6 +4,8 @@ Every error of an interaction ends in ``report_error``: commands through the com
 their card, forms through their modal, and persistent buttons through the client, whose listeners handle them.
 """
 
+import io
+from functools import partial
 from typing import Any
 
 import discord
@@ -11,7 +13,7 @@ import structlog
 from discord import app_commands, ui
 
 from bot.command_mentions import link_commands
-from bot.errors import UserError
+from bot.errors import Refused, UserError
 from bot.formatting import clean_text, truncate_utf16
 from bot.language import retranslate
 from bot.limits import CONTENT_CHARS, INTERACTION_TOKEN_LIFE, TEXT_CHARS
@@ -19,7 +21,13 @@ from bot.money.budgets import BudgetExceeded
 from bot.runs.engine import Restarting
 from bot.store.errors import QuotaExceeded, StoreError
 from bot.ui.components import RefusedRunAction, RefusedRunButton, RunButton
-from bot.ui.first_response import delete_response, follow_up_privately, is_answered_elsewhere, send_privately
+from bot.ui.first_response import (
+    OpenFiles,
+    delete_response,
+    follow_up_privately,
+    is_answered_elsewhere,
+    send_privately,
+)
 from bot.ui.render import money, strings
 from bot.ui.requests import REQUEST_ERRORS
 
@@ -42,18 +50,32 @@ class NotStarted(UserError):
         return isinstance(self.button, RefusedRunButton) and self.button.action is RefusedRunAction.TRY_AGAIN
 
 
-async def respond(interaction: discord.Interaction[Any], sentence: str, *, card: ui.LayoutView | None = None) -> None:
-    """Show ``sentence`` to the person alone, or the ``card`` that says it.
+class PromptReturned(Refused):
+    """A run that no change of its inputs helps; the sentence has the prompt, or ``file``, where it is too long."""
+
+    def __init__(self, sentence: str, file: str | None) -> None:
+        super().__init__(sentence)
+        self.file = file
+
+
+async def respond(
+    interaction: discord.Interaction[Any],
+    sentence: str,
+    *,
+    card: ui.LayoutView | None = None,
+    open_files: OpenFiles | None = None,
+) -> None:
+    """Show ``sentence`` to the person alone, with files beside it, or the ``card`` that says it.
 
     A deferred public response cannot turn private, so it is deleted first; what follows it may be private again.
     """
     text = truncate_utf16(clean_text(retranslate(sentence)), CONTENT_CHARS)
     if not interaction.response.is_done():
-        await send_privately(interaction, text, view=card)
+        await send_privately(interaction, text, view=card, open_files=open_files)
         return
     if interaction.response.type is discord.InteractionResponseType.deferred_channel_message:
         await delete_response(interaction)
-    await follow_up_privately(interaction, text, view=card)
+    await follow_up_privately(interaction, text, view=card, open_files=open_files)
 
 
 async def respond_with_card(interaction: discord.Interaction[Any], card: ui.LayoutView) -> None:
@@ -74,10 +96,17 @@ async def report_error(interaction: discord.Interaction[Any], error: BaseExcepti
         return
     cause = getattr(error, "original", error)
     card = not_started_card(sentence, cause) if isinstance(cause, NotStarted) else None
+    file = cause.file if isinstance(cause, PromptReturned) else None
     try:
-        await respond(interaction, sentence, card=card)
+        await respond(
+            interaction, sentence, card=card, open_files=None if file is None else partial(_open_prompt, file)
+        )
     except REQUEST_ERRORS as refused:
         log.warning("error_not_reported", interaction=interaction.id, error=str(refused))
+
+
+def _open_prompt(prompt: str) -> list[discord.File]:
+    return [discord.File(io.BytesIO(prompt.encode()), filename="prompt.txt")]
 
 
 def explain_error(interaction: discord.Interaction[Any], error: BaseException) -> str:

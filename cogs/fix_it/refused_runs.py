@@ -36,7 +36,7 @@ from bot.store.refused_runs import EnteredFile, RefusedRun, RefusedRuns
 from bot.store.runs import Runs
 from bot.ui.components import RefusedRunAction, RefusedRunButton
 from bot.ui.render import refused_runs as words
-from bot.ui.respond import NotStarted, explain_error
+from bot.ui.respond import NotStarted, PromptReturned, explain_error
 from bot.visibility import Visibility
 from cogs.fix_it.kept_files import KeptFile, KeptFiles
 
@@ -156,7 +156,10 @@ class RefusedRunKeeper:
             if not is_passing and not (attempt.is_allowed and attempt.may_fix):
                 if attempt.prompt is None:
                     raise
-                raise Refused(words.with_prompt(explain_error(interaction, error), attempt.prompt)) from error
+                sentence = words.with_prompt(explain_error(interaction, error), attempt.prompt)
+                raise PromptReturned(
+                    sentence, attempt.prompt if words.is_long_prompt(attempt.prompt) else None
+                ) from error
             action = RefusedRunAction.TRY_AGAIN if is_passing else RefusedRunAction.FIX
             refused_id = await self._keep_attempt(interaction, attempt, error)
             raise NotStarted(error, RefusedRunButton(action, refused_id)) from error

@@ -345,6 +345,31 @@ async def test_the_card_and_its_history_work_after_a_restart(
     await set_section(ada, pictures, "results", {"Hide pictures behind a spoiler": False})
 
 
+async def test_a_long_prompt_that_is_refused_comes_back_whole(
+    environment: Environment, mia: Person, ada: Person, pictures: Channel
+) -> None:
+    before = billed(environment)
+    typed = "a fox in the snow, " * 270 + "a gun"
+    await set_section(ada, pictures, "safety", {"Refused words, one per line": "gun"})
+    result = await mia.use_command(pictures, "draw", {"prompt": typed})
+    refused = await result.wait_for(lambda shown: shown.message)
+    form = await mia.press(refused, "Fix it")
+    assert form.modal is not None
+    labels = [item["label"] for item in form.modal["components"] if "label" in item]
+    assert labels[:2] == ["⚠ Prompt", "Prompt (continued)"]
+    rest = form.modal["components"][labels.index("Prompt (continued)")]["component"]["value"]
+    await mia.submit(form, {"Prompt (continued)": rest.replace("a gun", "a hat")})
+    await reached(environment, lambda: billed(environment) == before + 1)
+    assert [*environment.replicate.predictions.values()][-1].input["prompt"] == typed.replace("a gun", "a hat")
+    await set_section(ada, pictures, "safety", {"Refused words, one per line": ""})
+    await set_command(ada, pictures, "/draw", {"Offer it in this server": False})
+    result = await mia.use_command(pictures, "draw", {"prompt": typed})
+    await private_text(result, "switched off", "Your prompt:")
+    assert result.message is not None
+    assert [file.data.decode() for file in result.message.attachments] == [typed]
+    await set_command(ada, pictures, "/draw", {**NO_RULE, "Only in age-restricted channels": False})
+
+
 async def test_who_brings_the_bot_along_meets_the_servers_rules(
     environment: Environment, mia: Person, ada: Person, pictures: Channel
 ) -> None:

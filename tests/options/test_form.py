@@ -8,6 +8,7 @@ import pytest
 
 from bot.errors import BadOption
 from bot.media.types import Media, MediaKind, MediaType
+from bot.options.entered import collect_entered
 from bot.options.form import FormField, FormKind, OptionForm, build_form, restore_values
 from bot.options.pairs import parse_pairs
 from bot.options.parse import parse_options
@@ -245,3 +246,36 @@ def test_a_filled_form_gives_values_or_what_was_entered() -> None:
     assert filled.collect() == entered
     good = form.fill({"prompt": "x", "advanced": "seed=8"}, known={"output_format": "png"})
     assert good.parse() == {"subject": PHOTO, "prompt": "x", "seed": "8", "output_format": "png"}
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "one two three " * 420,
+        "x" * 6000,
+        "line\n" * 1500,
+        "a" * 4000 + " " + "b" * 1999,
+        "one two three " * 800,
+    ],
+    ids=["words", "one word", "lines", "exactly one part", "three parts"],
+)
+def test_a_long_text_that_is_wrong_goes_on_in_the_next_part(typed: str) -> None:
+    layout = layout_of({"prompt": TEXT, "seed": {"type": "integer"}})
+    form = build_form(layout, {"prompt": typed, "seed": 7}, remarks={"prompt": "a word in it is not allowed here"})
+    assert all(len(field.value) <= 4000 for field in form.fields)
+    assert len(form.fields) <= 5
+    assert form.fields[0].label == "⚠ Prompt"
+    assert form.fields[1].label == "Prompt (continued)"
+    answers = unchanged_answers(form)
+    assert form.parse_answers(answers) == {"prompt": typed, "seed": "7"}
+    assert collect_entered(layout, form.collect_answers(answers)).values["prompt"] == typed
+    assert form.parse_answers({**answers, "prompt": "short", form.fields[1].key: ""})["prompt"].startswith("short")
+
+
+def test_a_long_text_in_advanced_goes_on_in_the_next_part() -> None:
+    layout = default_layout()
+    typed = "no pair here " * 450
+    form = build_form(layout, {"prompt": "x"}, remarks={"advanced": "expects key=value"}, text=typed)
+    assert [field.key for field in form.fields[:2]] == ["advanced", "advanced:rest1"]
+    assert len(form.fields) <= 5
+    assert collect_entered(layout, form.collect_answers(unchanged_answers(form))).text == typed

@@ -20,9 +20,14 @@ def started() -> str:
 
 
 def with_prompt(sentence: str, prompt: str) -> str:
-    """Return a refusal with the prompt, which can be copied from there."""
-    block = format_code_block(truncate_utf16(prompt, _PROMPT_CHARS), "")
-    return "\n".join((sentence, _("Your prompt:"), block))
+    """Return a refusal with the prompt, which can be copied from there; a longer one is a file beside it."""
+    block = [] if is_long_prompt(prompt) else [format_code_block(prompt, "")]
+    return "\n".join((sentence, _("Your prompt:"), *block))
+
+
+def is_long_prompt(prompt: str) -> bool:
+    """Return whether a prompt is longer than what fits into a message with a refusal."""
+    return truncate_utf16(prompt, _PROMPT_CHARS) != prompt
 
 
 def expired() -> str:
