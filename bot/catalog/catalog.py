@@ -77,8 +77,11 @@ def _is_same_model(first: Target, second: Target) -> bool:
 
 
 def merge_specs(configured: Sequence[CommandSpec], added: Sequence[CommandRow]) -> tuple[CommandSpec, ...]:
-    """Return the configured specs, then those of the added commands; a configured command replaces an added one."""
-    names = {spec.name for spec in configured}
+    """Return the configured specs, then those of the added commands.
+
+    A configured command replaces an added one, and so does one of the bot's own that an earlier version did not have.
+    """
+    names = {*RESERVED_NAMES, *(spec.name for spec in configured)}
     return (
         *configured,
         *(

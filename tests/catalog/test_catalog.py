@@ -1,5 +1,7 @@
 """Which commands exist, across starts, additions, removals and newer versions."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.backends.replicate.types import ModelRef
@@ -130,6 +132,20 @@ async def test_removed_command_stays_removed(make: MakeCatalog, release: Release
     later = make([spec("fixed", "somebody/maker")])
     await later.load()
     assert [command.name for command in later] == ["fixed"]
+
+
+async def test_an_added_command_gives_way_to_one_of_the_bots_own(
+    make: MakeCatalog, release: Release, store: Store
+) -> None:
+    release("maker", "a", {"prompt": PROMPT})
+    await make().add("make", MODEL, by=1)
+    [row] = await store.commands.list_all()
+    await store.commands.save(replace(row, name="library"))  # as a version before the library could
+    catalog = make()
+    assert await catalog.load() == ()
+    assert [command.name for command in catalog] == ["make"]
+    await catalog.remove("library")
+    assert [row.name for row in await store.commands.list_all()] == ["make"]
 
 
 async def test_command_of_a_deleted_model_can_be_removed(make: MakeCatalog, store: Store) -> None:

@@ -31,6 +31,7 @@ from cogs.usage import UsageCommand
 
 COGS: tuple[type[commands.Cog], ...] = (
     About,
+    BudgetCommands,
     ChainCommands,
     CharacterCommands,
     LibraryCommands,
@@ -41,6 +42,7 @@ COGS: tuple[type[commands.Cog], ...] = (
     RunCommand,
     RunsCommands,
     ServerCommands,
+    UsageCommand,
 )
 LANGUAGES = read_languages()
 # The entries in the menu of a message; that these are all is tested with the whole bot.
@@ -49,10 +51,8 @@ MENU = {
 }  # fmt: skip
 
 
-def english_commands(
-    *cogs: type[commands.Cog],
-) -> Iterator[app_commands.Command[commands.Cog, ..., None] | app_commands.Group]:
-    for cls in cogs or COGS:
+def english_commands() -> Iterator[app_commands.Command[commands.Cog, ..., None] | app_commands.Group]:
+    for cls in COGS:
         cog = cls.__new__(cls)
         group = cog.app_command
         if isinstance(group, app_commands.Group):
@@ -80,7 +80,7 @@ def choices() -> set[str]:
     """Return the names of the choices that are words."""
     parameters = [
         parameter
-        for command in english_commands(*COGS, BudgetCommands, UsageCommand)
+        for command in english_commands()
         if isinstance(command, app_commands.Command)
         for parameter in command.parameters
     ]
