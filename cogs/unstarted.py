@@ -60,10 +60,13 @@ class UnstartedRuns:
         self._lock = FileLock(self._own / _LOCK, blocking=False, mode=0o600, thread_local=False)
 
     def open(self) -> None:
-        """Make the folder of this process."""
-        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._own.mkdir(mode=0o700)
-        self._lock.acquire()
+        """Make the folder of this process. Where the disk takes none, the bot does without."""
+        try:
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._own.mkdir(mode=0o700)
+            self._lock.acquire()
+        except OSError as error:
+            log.warning("unstarted_runs_not_noted", error=str(error))
 
     def close(self) -> None:
         """Delete the folder, unless a run has not started: the next process says so."""

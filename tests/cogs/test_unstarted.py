@@ -112,6 +112,10 @@ async def test_a_note_that_was_half_written_is_passed_over(tmp_path: Path, store
 
 
 async def test_a_full_disk_costs_the_note_and_not_the_run(tmp_path: Path, store: Store, clock: VirtualClock) -> None:
-    notes = UnstartedRuns(tmp_path / "not there", runs=store.runs, clock=clock)
+    (tmp_path / "file").touch()
+    notes = UnstartedRuns(tmp_path / "file" / "notes", runs=store.runs, clock=clock)
+    notes.open()
     async with notes.note(NOTE):
         assert noted(tmp_path) == []
+    await notes.tell_left_behind(NOBODY)
+    notes.close()
