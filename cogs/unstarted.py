@@ -85,9 +85,9 @@ class UnstartedRuns:
         try:
             yield
         except Exception:  # it is refused; not where the task is ended with its process
-            await asyncio.to_thread(path.unlink, missing_ok=True)
+            await asyncio.to_thread(_delete, path)
             raise
-        await asyncio.to_thread(path.unlink, missing_ok=True)
+        await asyncio.to_thread(_delete, path)
 
     async def tell_left_behind(self, client: Replicord) -> None:
         """Say under each interaction that a killed process left behind, and whose run has no row, that it is over."""
@@ -122,6 +122,11 @@ class UnstartedRuns:
 def _write(path: Path, unstarted: UnstartedRun) -> None:
     path.touch(mode=0o600)
     path.write_text(json.dumps(asdict(unstarted)), encoding="utf-8")
+
+
+def _delete(path: Path) -> None:
+    with suppress(OSError):  # of a run that has started, the next start finds the row
+        path.unlink()
 
 
 async def _tell(client: Replicord, unstarted: UnstartedRun) -> None:
