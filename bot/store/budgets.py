@@ -79,10 +79,11 @@ _USED: Final = (
 _RESERVED: Final = select(func.coalesce(func.sum(budget_sums.c.reserved), 0)).where(
     budget_sums.c.key == Scope.BOT.value
 )
-_PAID_RUN: Final = select(
+# Who pays for a run, and what was reserved for it.
+PAID_COLUMNS: Final = (
     runs.c.guild_id, runs.c.author_id, runs.c.command, runs.c.created_at, runs.c.sent_at, runs.c.estimate,
     runs.c.budget_roles,
-).where(runs.c.id == bindparam("run_id"))  # fmt: skip
+)  # fmt: skip
 _THIS_BUDGET: Final = and_(
     budgets.c.owner == bindparam("of_owner"),
     budgets.c.key == bindparam("of_key"),
@@ -194,22 +195,21 @@ def reserve_cost(
     return run
 
 
-def capture_cost(connection: Connection, run_id: str, cost: int | None) -> None:
-    """Give back what a run that has just ended had reserved, and count what it has cost."""
-    row = connection.execute(_PAID_RUN, {"run_id": run_id}).one()
-    day, reserved, spent = day_of(row.created_at), row.estimate or 0, cost or 0
+def capture_cost(connection: Connection, run: Row[Any], cost: int | None) -> None:
+    """Give back what a run that has just ended had reserved, and count what it has cost; it has the PAID_COLUMNS."""
+    day, reserved, spent = day_of(run.created_at), run.estimate or 0, cost or 0
     spender = Spender(
-        guild_id=row.guild_id,
-        author_id=row.author_id,
-        command=row.command,
-        roles=frozenset(row.budget_roles or ()),
+        guild_id=run.guild_id,
+        author_id=run.author_id,
+        command=run.command,
+        roles=frozenset(run.budget_roles or ()),
     )
     if reserved or spent:
         _add(connection, (*spender.sum_keys(), *spender.role_keys()), day, reserved=-reserved, spent=spent)
     if spent > reserved:
         stored = _read_limits(connection, spender)
         _mark_warnings(connection, stored, _read_used(connection, {limit.key for _, limit in stored}, day), day)
-    if row.sent_at is not None:
+    if run.sent_at is not None:
         _count_usage(connection, spender, day, spent)
 
 

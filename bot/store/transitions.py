@@ -32,7 +32,7 @@ from bot.media.types import CharacterPicture, InputFile, StoredFile
 from bot.money.budgets import BudgetExceeded, Spender
 from bot.money.cost import RunSample
 from bot.store import gallery, library
-from bot.store.budgets import capture_cost, forget_author, keep_sample, reserve_cost
+from bot.store.budgets import PAID_COLUMNS, capture_cost, forget_author, keep_sample, reserve_cost
 from bot.store.creations import forget_deleted_uses
 from bot.store.errors import AlreadyStarted, LeaseLost, QuotaExceeded
 from bot.store.models import Run, RunOutput, RunState
@@ -76,7 +76,7 @@ SUBMITTED: Final = (
 RUNNING: Final = (
     update(runs).where(_THIS_RUN, runs.c.state == RunState.SUBMITTED.value).values(state=RunState.RUNNING.value)
 )
-_ENDED: Final = update(runs).where(_THIS_RUN, _ACTIVE)
+_ENDED: Final = update(runs).where(_THIS_RUN, _ACTIVE).returning(*PAID_COLUMNS)
 # Of a prediction that its service lost unfinished, and that has the same name again.
 RESENT: Final = update(runs).where(
     _THIS_RUN, _ACTIVE, runs.c.prediction_id.is_not(None), runs.c.cancel_requested_at.is_(None)
@@ -236,9 +236,10 @@ def end_run(
 
     What its server told of the end is no longer needed. ``sample`` is what it took, for runs like it (their subject).
     """
-    if execute_fenced(connection, _ENDED, {"run_id": run_id, **values}, fences).rowcount != 1:
+    row = execute_fenced(connection, _ENDED, {"run_id": run_id, **values}, fences).first()
+    if row is None:
         return False
-    capture_cost(connection, run_id, values.get("cost"))
+    capture_cost(connection, row, values.get("cost"))
     if sample is not None:
         keep_sample(connection, sample[0], run_id, sample[1], values["ended_at"])
     connection.execute(_DELETE_PREDICTION_END, {"run_id": run_id})
