@@ -13,6 +13,7 @@ import tests.bytecode  # noqa: F401  # before all that it is for
 
 # isort: split
 from tests.imports import import_tests
+from tests.logs import configure_logs
 from tests.postgresql import PostgresqlServer, run_server
 from tests.schedule import Schedule, rank
 from tests.store.databases import create_database, empty_folder
@@ -21,6 +22,8 @@ from tests.store.databases import create_database, empty_folder
 settings.register_profile("default", deadline=None, max_examples=100)
 settings.register_profile("thorough", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+configure_logs()
 
 # A test's id goes from process to process with every report, and into an environment variable.
 _ID_CHARS = 80

@@ -8,12 +8,12 @@ from typing import Protocol
 
 import discord
 import pytest
-import structlog
 
 from bot.diagnostics import check
 from bot.discord_internals import DEFAULT_GATEWAY, set_api_urls
 from bot.settings import Settings
 from sandbox.environment import Environment
+from tests.logs import configure_logs
 
 
 class RunCheck(Protocol):
@@ -52,7 +52,7 @@ def restored_logging() -> Iterator[None]:
     yield
     root.handlers[:], root.level, sys.excepthook = before
     logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+    configure_logs()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 import structlog
 
 from bot.observability.logs import LogFormat, bind_run, configure_logging
+from tests.logs import configure_logs
 
 SECRET = "a-secret-of-this-test"
 PIECE = "notarealsecret0123456789"
@@ -31,7 +32,7 @@ def output() -> Iterator[io.StringIO]:
             handler.close()
     root.handlers[:], root.level, sys.excepthook = before[0], before[1], before[2]
     logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+    configure_logs()
     for name in ("httpx", "httpcore", "aiohttp.access", "aiosqlite", "alembic.runtime.migration"):
         logging.getLogger(name).setLevel(logging.NOTSET)
 
