@@ -48,7 +48,13 @@ def _put_database(folder: Path) -> None:
             path.write_bytes(thread.submit(empty_database).result())
 
 
-@cache
 def spawn_bot() -> Spawn:
-    """Return this worker's way to start a bot. Its fork server ends with the worker."""
-    return ForkServer().spawn if hasattr(os, "pidfd_open") else spawn_python
+    """Return this worker's way to start a bot."""
+    server = fork_server()
+    return server.spawn if server else spawn_python
+
+
+@cache
+def fork_server() -> ForkServer | None:
+    """Return this worker's fork server, which ends with the worker; None where the system has no such thing."""
+    return ForkServer() if hasattr(os, "pidfd_open") else None

@@ -5,8 +5,9 @@ process like any other: it has its own environment, folder, log and signals, and
 worker forks on request; it ends when its standard input closes, that is, with the worker. What it has imported is out
 of the garbage collector's sight: a collection in a forked bot would copy every page of it.
 
-Protocol, one connection per bot: the client sends a JSON line (``cwd``, ``env``, ``log``), the server answers with the
-process id in a line and, when the process has ended, with its exit code (negative: the signal) in another.
+Protocol, one connection per bot: the client sends a JSON line (``arguments``, ``cwd``, ``env``, ``log``), the server
+answers with the process id in a line and, when the process has ended, with its exit code (negative: the signal) in
+another.
 """
 
 import asyncio
@@ -36,6 +37,7 @@ _IMPORTED = (
 _BACKLOG = 64
 _MOST_FILES = 1024
 _LONGEST_REQUEST = 1 << 20
+_LONGEST_RUN = 90.0  # seconds
 
 
 class ForkedProcess:
@@ -83,9 +85,22 @@ class ForkServer:
     async def spawn(self, *, folder: Path, environment: Mapping[str, str], log: Path) -> ForkedProcess:
         """Fork a bot that runs in ``folder`` with this environment and appends what it writes to ``log``."""
         reader, writer = await asyncio.open_unix_connection(self._path)
-        request = {"cwd": str(folder), "env": dict(environment), "log": str(log)}
-        writer.write(json.dumps(request).encode() + b"\n")
+        writer.write(_encode_request("run", folder=folder, environment=environment, log=log))
         return ForkedProcess(int(await reader.readline()), reader, writer)
+
+    def run(self, *arguments: str, folder: Path, environment: Mapping[str, str], log: Path) -> int:
+        """Run the command line with these arguments and return its exit code."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(_LONGEST_RUN)
+            connection.connect(self._path)
+            connection.sendall(_encode_request(*arguments, folder=folder, environment=environment, log=log))
+            _pid, code = connection.makefile().readlines()
+        return int(code)
+
+
+def _encode_request(*arguments: str, folder: Path, environment: Mapping[str, str], log: Path) -> bytes:
+    request = {"arguments": arguments, "cwd": str(folder), "env": dict(environment), "log": str(log)}
+    return json.dumps(request).encode() + b"\n"
 
 
 def _serve(path: str) -> None:
@@ -146,7 +161,9 @@ def _run(request: dict[str, Any]) -> None:
         null = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((null, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
-        code = main(["run"])
+        code = main(request["arguments"])
+    except SystemExit as end:  # argparse
+        code = end.code if isinstance(end.code, int) else 1
     except Exception:  # noqa: BLE001  # the interpreter would print it and exit with 1
         traceback.print_exc()
     finally:

@@ -4,24 +4,48 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from PIL import Image
+
+from tests.bot_environment import fork_server
 
 _ROOT = Path(__file__).parents[2]
 _TOKENS = {"DISCORD_TOKEN": "d.d.d", "REPLICATE_API_TOKEN": "r"}
 
 
 def run(folder: Path, *arguments: str, **settings: str) -> tuple[int, str]:
-    """Run a command in ``folder`` as an operator does; return the exit code and everything that it printed."""
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    """Run a command in ``folder``; return the exit code and everything that it printed."""
+    server = fork_server()
+    if server is None:
+        return run_python(folder, *arguments, **settings)
+    log = folder / "printed.txt"
+    code = server.run(*arguments, folder=folder, environment=_environment(settings), log=log)
+    return code, log.read_text(encoding="utf-8")
+
+
+def run_python(folder: Path, *arguments: str, **settings: str) -> tuple[int, str]:
+    """Run a command as an operator does."""
     done = subprocess.run(
         [sys.executable, "-m", "bot", *arguments],
-        cwd=folder, env=inherited | {"PYTHONPATH": str(_ROOT)} | settings, timeout=60, check=False,
+        cwd=folder, env=_environment(settings), timeout=90, check=False,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     return done.returncode, done.stdout
+
+
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**inherited, "PYTHONPATH": str(_ROOT), **settings}
+
+
+def test_a_process_of_its_own_says_the_same(tmp_path: Path) -> None:
+    code, printed = run_python(tmp_path, "backup", "copy.db")
+    assert code == 2
+    assert "There is no database" in printed
+    assert len(printed.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
