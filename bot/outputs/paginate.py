@@ -367,9 +367,8 @@ class _SplitWindow:
         """Split after a paragraph, a line that is no heading, or a sentence."""
         for pattern, min_share in ((_PARAGRAPH_ENDS, 0.6), (_LINE_ENDS, 0.25)):
             for position in self._positions(pattern, min_share):
-                above = self._text[:position].rstrip()
-                is_heading = above[self._line_start(len(above)) :].startswith("#")
-                if not self._is_in_code(position) and not is_heading:
+                line = self._line_start(len(self._text[:position].rstrip()))
+                if not self._text.startswith("#", line) and not self._is_in_code(position):
                     return position
         for position in islice(self._positions(_SENTENCE_ENDS, 0.5), _MARKUP_CHECKS):
             if not self._is_in_code(position) and self._unclosed_markup(position) == position:
@@ -478,6 +477,8 @@ def _is_inseparable(text: str, position: int) -> bool:
     before, after = text[position - 1], text[position]
     if before == after == "`" or (before, after) == ("\r", "\n"):
         return True
+    if before < "\x80" and after < "\x80":  # nothing below is about ASCII
+        return False
     if _ZERO_WIDTH_JOINER in (before, after) or unicodedata.category(after) in _COMBINING_CATEGORIES:
         return True
     if "\U0001f3fb" <= after <= "\U0001f3ff" or "\U000e0020" <= after <= "\U000e007f":  # skin tones, flag tags
