@@ -475,10 +475,8 @@ def _next_content(text: str, start: int) -> int:
 def _is_inseparable(text: str, position: int) -> bool:
     """Return whether the characters around ``position`` are one character to a reader, or one mark."""
     before, after = text[position - 1], text[position]
-    if before == after == "`" or (before, after) == ("\r", "\n"):
-        return True
-    if before < "\x80" and after < "\x80":  # nothing below is about ASCII
-        return False
+    if before < "\x80" and after < "\x80":  # what is below is not about ASCII, and takes longer
+        return before == after == "`" or (before, after) == ("\r", "\n")
     if _ZERO_WIDTH_JOINER in (before, after) or unicodedata.category(after) in _COMBINING_CATEGORIES:
         return True
     if "\U0001f3fb" <= after <= "\U0001f3ff" or "\U000e0020" <= after <= "\U000e007f":  # skin tones, flag tags
