@@ -90,7 +90,7 @@ def _split_audio(snapshot: RunSnapshot) -> tuple[Sequence[OutputItem], Sequence[
 
 def text_messages(snapshot: RunSnapshot, options: RenderOptions) -> int:
     """Return how many messages text may fill; more where the file with the rest cannot be attached."""
-    is_withheld = remainder_name(snapshot.run.command) in options.withheld
+    is_withheld = bool(options.withheld) and remainder_name(snapshot.run.command) in options.withheld
     return TEXT_MESSAGES_MAX if is_withheld else options.text_messages
 
 
