@@ -212,7 +212,9 @@ class ReplyTask:
     async def _run(self) -> None:
         await load_languages(self.run.place.language)  # after a restart nobody has spoken it yet
         set_language(self.run.place.language)  # not that of whoever's press started the task
-        send_while(lambda: self._services.ownership.seconds_left(self.run.fence) > 0)
+        # Without the task itself: connections that are opened here keep this for as long as they live.
+        ownership, fence = self._services.ownership, self.run.fence
+        send_while(lambda: ownership.seconds_left(fence) > 0)
         state = self._state
         over = False
         await self._show_origin()
