@@ -2,9 +2,7 @@
 
 import asyncio
 import os
-import signal
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -16,65 +14,25 @@ from bot.errors import BadOption
 from bot.limits import MIB, WORK_WAITING_PER_OWNER
 from bot.worker_pool import WorkerPool, WorkersBusy, WorkTooHeavy
 from tests.clock import VirtualClock, settle
+from tests.worker_calls import (
+    crash,
+    echo,
+    environment,
+    fail,
+    fail_unpicklably,
+    process_id,
+    speak,
+    spin,
+    take_memory,
+    wait_for_file,
+)
 
 ANNA, BEN, CARA = 1, 2, 3
 SECONDS = 30.0  # of CPU: no call below needs them
 
 
-def echo(value: bytes) -> bytes:
-    return value
-
-
-def fail(sentence: str) -> None:
-    raise ValueError(sentence)
-
-
 def refuse(option: str) -> None:
     raise BadOption(option, f"`{option}` is wrong.")
-
-
-class _Unpicklable(Exception):
-    def __init__(self, one: str, two: str) -> None:
-        super().__init__(f"{one} {two}")
-
-
-def fail_unpicklably() -> None:
-    raise _Unpicklable("both", "are needed")
-
-
-def spin() -> None:
-    while True:
-        pass
-
-
-def take_memory(size: int) -> int:
-    return len(bytearray(size))
-
-
-def crash() -> None:
-    os.kill(os.getpid(), signal.SIGSEGV)
-
-
-def environment() -> list[str]:
-    return sorted(os.environ)
-
-
-def process_id() -> int:
-    return os.getpid()
-
-
-def speak() -> str:
-    sys.stdout.write("a library says something")
-    sys.stdout.flush()
-    return "silence"
-
-
-def wait_for_file(started: str, path: str) -> str:
-    Path(f"{started}.part").write_text(str(os.getpid()), encoding="ascii")
-    Path(f"{started}.part").rename(started)
-    while not Path(path).exists():
-        time.sleep(0.01)
-    return path
 
 
 @pytest_asyncio.fixture
@@ -255,7 +213,7 @@ _HOST = """
 import asyncio, sys
 from bot.clock import SystemClock
 from bot.worker_pool import WorkerPool
-from tests.test_worker_pool import wait_for_file
+from tests.worker_calls import wait_for_file
 
 asyncio.run(WorkerPool(clock=SystemClock()).run(wait_for_file, sys.argv[1], "/nowhere", owner=1, seconds=60))
 """
