@@ -10,6 +10,7 @@ import mimetypes
 import re
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageDraw, UnidentifiedImageError
@@ -71,6 +72,7 @@ class User:
         return f"<@{self.id}>"
 
 
+@lru_cache(maxsize=64)  # every stand-in draws the same few people
 def draw_avatar(letter: str, color: str, side: int = 128) -> bytes:
     """Return a PNG with ``letter`` on ``color``."""
     image = Image.new("RGB", (side, side), color)
