@@ -188,11 +188,11 @@ async def deliver(active: ActiveRun, services: RunServices) -> None:
         await _save(deliver_run, active, services)
     else:
         await _move_chain(active, delivered_at, outputs, services)
+    services.on_delivered(active.run)  # at once: a press under the card may already be on its way
     await _keep_result(active, services)
     await active.output.discard_files()
     run = active.run
     services.metrics.run_delivered(run.command, run.state.value, (delivered_at - run.created_at).total_seconds())
-    services.on_delivered(run)
     seconds = (delivered_at - (run.ended_at or delivered_at)).total_seconds()
     log.info("run_delivered", run=run.id, prediction=run.prediction_id, seconds=round(seconds, 3))
 

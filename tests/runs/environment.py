@@ -25,6 +25,7 @@ from bot.runs.engine import Engine
 from bot.runs.ownership import SOLE_OWNER, Ownership
 from bot.runs.policy import Policy
 from bot.runs.pricing import Pricing
+from bot.runs.services import KeepResult, keep_nothing
 from bot.runs.snapshot import DeliveryResult, RunSnapshot
 from bot.store.models import Place, Run, RunOutput, RunState
 from bot.store.runs import Runs
@@ -245,6 +246,8 @@ class Environment:
         is_other_busy = clock.is_store_busy
         clock.is_store_busy = lambda: self.runs.in_progress > 0 or is_other_busy()
         self.ownership = ownership
+        self.keep_result: KeepResult = keep_nothing
+        self.delivered: list[Run] = []
         self.policy = policy
         self.replicate = replicate or FakeReplicate(clock)
         self.served: FakeServed | None = FakeServed(self.replicate)  # None once it is no longer configured
@@ -301,7 +304,12 @@ class Environment:
             metrics=self.metrics,
             workers=cast("WorkerPool", self.workers),
             ownership=self.ownership,
+            keep_result=self._keep_result,
+            on_delivered=self.delivered.append,
         )
+
+    async def _keep_result(self, run: Run, items: Sequence[OutputItem]) -> None:
+        await self.keep_result(run, items)
 
     async def _read_history(self, subject: str) -> Sequence[RunSample]:
         self.runs.in_progress += 1  # the clock waits for it

@@ -1,5 +1,7 @@
 """A run ends once, with its last files and a final snapshot that is delivered."""
 
+import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -8,7 +10,7 @@ from structlog.testing import capture_logs
 from bot.backends.errors import NoResponse
 from bot.backends.prediction import Status
 from bot.media.types import Media, MediaKind, MediaType
-from bot.outputs.items import LinkItem
+from bot.outputs.items import LinkItem, OutputItem
 from bot.runs.cancels import CancelResult
 from bot.runs.snapshot import DeliveryResult, Phase, WarningCode
 from bot.store.errors import StoreError
@@ -42,6 +44,18 @@ async def test_a_cancel_during_delivery_limits_the_text(env: Environment) -> Non
     assert env.reply(run).limited
     await env.clock.advance(60)
     assert (await env.row(run)).state is RunState.SUCCEEDED
+
+
+async def test_a_delivery_is_told_before_the_result_is_kept(env: Environment) -> None:
+    kept = asyncio.Event()
+
+    async def keep_slowly(_run: Run, _items: Sequence[OutputItem]) -> None:
+        await kept.wait()
+
+    env.keep_result = keep_slowly
+    run = await ended(env)
+    assert [one.id for one in env.delivered] == [run.id]
+    kept.set()
 
 
 async def test_a_deleted_message_counts_as_delivered(env: Environment) -> None:
