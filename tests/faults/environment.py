@@ -73,6 +73,11 @@ class BotUnderTest:
     async def start(self) -> None:
         await self.environment.start_bot()
 
+    async def stop(self) -> int:
+        """Stop the process and return its exit code; nobody else has its database open."""
+        self.reader.close()
+        return await self.environment.bot.stop()
+
     async def restart(self) -> None:
         await self.kill()
         await self.start()

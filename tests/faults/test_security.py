@@ -61,7 +61,7 @@ async def troubled(bot: BotUnderTest) -> None:
 async def test_secrets_are_written_nowhere(tmp_path: Path) -> None:
     async with running_bot(tmp_path, {"LOG_LEVEL": "debug"}) as bot:
         await troubled(bot)
-        assert await bot.environment.bot.stop() == 0
+        assert await bot.stop() == 0
         written = written_by(bot)
         assert len(secrets_of(bot)) > 10
         found = [
@@ -76,7 +76,7 @@ async def test_secrets_are_written_nowhere(tmp_path: Path) -> None:
 async def test_no_prompt_or_output_url_is_logged_at_info(open_bot: OpenBot) -> None:
     async with open_bot(LOG_LEVEL="info") as bot:
         await troubled(bot)
-        assert await bot.environment.bot.stop() == 0
+        assert await bot.stop() == 0
         assert "wish number" not in bot.log_text()
         assert "/delivery/" not in bot.log_text()
         assert "Traceback" not in bot.log_text()
