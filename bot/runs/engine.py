@@ -26,6 +26,9 @@ What keeps money safe:
    for keeps its task while the disk is locked or full, and its end is retried for as long as the process lives.
 9. Of several processes one owns a run (``ownership``). The others' transitions of it change nothing, and what is sent
    for it is sent while the owner knows that it is the owner.
+10. A run has one id, however often its start is tried, and the store takes one run of an id: a second press, a form
+    that is submitted twice, or a try after a lost answer starts nothing. Where nobody knows whether a transaction took
+    effect, its rows are asked for before anybody is told anything.
 """
 
 import asyncio

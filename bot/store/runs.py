@@ -57,24 +57,11 @@ class Runs:
                 lambda connection: transitions.reserve_run(connection, run, files, limits)
             )
         except CommitInDoubt:
-            if not await self._is_stored(run.id):
+            if await self._get_surely(run.id) is None:
                 raise
             return
         if exceeded is not None:
             raise exceeded
-
-    async def _is_stored(self, run_id: str) -> bool:
-        """Return whether there is a run with this id, as soon as the database can be read.
-
-        Any answer before could be wrong: a run that is stored has to have a task, one that is not is refused.
-        """
-        while True:
-            try:
-                return await self._database.read(lambda connection: transitions.is_stored(connection, run_id))
-            except StoreError:
-                if self._database.is_closed:  # the next start takes it up
-                    raise
-            await self._clock.sleep(_ASK_INTERVAL)
 
     async def read_used(
         self, author_id: int, guild_id: int | None, *, run_id: str, starting: Collection[str] = ()
@@ -101,7 +88,12 @@ class Runs:
 
     async def mark_sent(self, run_id: str, *, at: datetime, webhook: str | None = None) -> bool:
         """Store that the create request is about to leave; False if it already left, or a cancel was requested."""
-        return await self._update(transitions.SENT, run_id, sent_at=at, webhook=webhook)
+        values = {"sent_at": at, "webhook": webhook}
+        return await self._change(
+            lambda connection: self._execute(connection, transitions.SENT, run_id, values),
+            run_id,
+            lambda run: run.sent_at == at,
+        )
 
     async def mark_unsent(self, run_id: str) -> bool:
         """Undo ``mark_sent``: the request did not reach Replicate, so no prediction can exist."""
@@ -118,7 +110,11 @@ class Runs:
 
         False if the run has ended, or a cancel was requested.
         """
-        return await self._update(transitions.RESENT, run_id, sent_at=at)
+        return await self._change(
+            lambda connection: self._execute(connection, transitions.RESENT, run_id, {"sent_at": at}),
+            run_id,
+            lambda run: run.sent_at == at,
+        )
 
     async def mark_running(self, run_id: str, *, started_at: datetime | None) -> bool:
         """Store that the model has started."""
@@ -150,8 +146,10 @@ class Runs:
         values |= {"output": output, "metrics": metrics or {}, "seed": seed, "cost": cost}
         if started_at is not None:
             values["started_at"] = started_at
-        return await self._database.write(
-            lambda connection: transitions.end_run(connection, run_id, values, self._held(), sample=sample)
+        return await self._change(
+            lambda connection: transitions.end_run(connection, run_id, values, self._held(), sample=sample),
+            run_id,
+            lambda run: run.ended_at == at,
         )
 
     async def request_cancel(self, run_id: str, *, by_id: int | None, at: datetime) -> bool:
@@ -193,11 +191,17 @@ class Runs:
 
         Returns that run as it was stored; None if the chain is over, or this caller did not change the row.
         """
-        return await self._database.write(
-            lambda connection: chain_runs.deliver_step(
-                connection, run, following, at=at, outputs=outputs, fences=self._held()
+        try:
+            return await self._database.write(
+                lambda connection: chain_runs.deliver_step(
+                    connection, run, following, at=at, outputs=outputs, fences=self._held()
+                )
             )
-        )
+        except CommitInDoubt:
+            step = await self._get_surely(run.id)
+            if step is None or step.delivered_at != at:
+                raise
+            return None if following is None else await self._get_surely(following.run.id)
 
     async def cancel_chain(self, chain_id: str, *, by_id: int | None, at: datetime) -> tuple[str, bool] | None:
         """Store that no further step of a chain may start; any process may request it.
@@ -338,13 +342,41 @@ class Runs:
             self._database, now, prompts_for=prompts_for, files_for=files_for, runs_for=runs_for
         )
 
+    async def _change(
+        self, transition: Callable[[Connection], bool], run_id: str, is_made: Callable[[Run], bool]
+    ) -> bool:
+        """Make a transition that a second try would not find possible; return whether it changed the run.
+
+        Where its COMMIT is in doubt, the row says whether this caller made it.
+        """
+        try:
+            return await self._database.write(transition)
+        except CommitInDoubt:
+            run = await self._get_surely(run_id)
+            if run is None or not is_made(run):
+                raise
+            return True
+
+    async def _get_surely(self, run_id: str) -> Run | None:
+        """Return a run, or None if there is none, as soon as the database can be read: what is in doubt is asked for.
+
+        Any answer before could be wrong: a run that is stored has to have a task, one that is not is refused.
+        """
+        while True:
+            try:
+                return await self.get(run_id)
+            except StoreError:
+                if self._database.is_closed:  # the next start takes it up
+                    raise
+            await self._clock.sleep(_ASK_INTERVAL)
+
     async def _update(self, statement: Update, run_id: str, **values: Any) -> bool:
         """Execute one of the UPDATEs of ``transitions`` and return whether it changed the run."""
-        values["run_id"] = run_id
-        fences = self._held()
-        return await self._database.write(
-            lambda connection: transitions.execute_fenced(connection, statement, values, fences).rowcount == 1
-        )
+        return await self._database.write(lambda connection: self._execute(connection, statement, run_id, values))
+
+    def _execute(self, connection: Connection, statement: Update, run_id: str, values: Mapping[str, Any]) -> bool:
+        values = {"run_id": run_id, **values}
+        return transitions.execute_fenced(connection, statement, values, self._held()).rowcount == 1
 
     def _held(self) -> Collection[int] | None:
         return None if self._fences is None else self._fences()

@@ -1,19 +1,14 @@
 """What each transition changes, and when it is rejected."""
 
 import asyncio
-from collections.abc import Callable
-from typing import NoReturn, cast
 
 import pytest
-from sqlalchemy import Connection
 
-from bot.store.database import Database
-from bot.store.errors import AlreadyStarted, CommitInDoubt, StoreError
+from bot.store.errors import AlreadyStarted, StoreError
 from bot.store.models import RunState
 from bot.store.quota import RunLimits
 from bot.store.runs import Runs
 from bot.store.store import Store
-from tests.clock import VirtualClock
 from tests.store.samples import BOB, MIA, PNG, after, load_files, make_run, store_run_in_state
 
 ACTIVE_STATES = [RunState.RESERVED, RunState.SUBMITTED, RunState.RUNNING]
@@ -58,38 +53,6 @@ async def test_of_two_tries_at_one_moment_one_starts(runs: Runs) -> None:
     assert [result for result in results if result is None] == [None, None]
     assert sum(isinstance(result, AlreadyStarted) for result in results) == 19
     assert await load_files(runs, "run-1") == (PNG,)
-
-
-class DoubtfulDatabase:
-    """A database whose transactions take effect without anybody knowing, and that then cannot be read at first."""
-
-    is_closed = False
-
-    def __init__(self, database: Database, *, unreadable: int) -> None:
-        self._database = database
-        self.unreadable = unreadable
-
-    async def write(self, job: Callable[[Connection], object]) -> NoReturn:
-        await self._database.write(job)
-        raise CommitInDoubt
-
-    async def read(self, job: Callable[[Connection], object]) -> object:
-        if self.unreadable:
-            self.unreadable -= 1
-            raise StoreError
-        return await self._database.read(job)
-
-
-async def test_a_run_in_doubt_is_asked_for_until_it_is_known(store: Store, clock: VirtualClock) -> None:
-    database = DoubtfulDatabase(store.database, unreadable=2)
-    reserving = asyncio.create_task(Runs(cast("Database", database), clock=clock).reserve(make_run(), ()))
-    async with asyncio.timeout(30):
-        while not reserving.done():
-            await clock.advance(1)
-            await asyncio.sleep(0.01)
-    await reserving
-    assert not database.unreadable
-    assert await store.runs.get("run-1") is not None
 
 
 async def test_delivered_run_has_its_times_and_output(runs: Runs) -> None:
