@@ -67,7 +67,7 @@ async def test_a_body_of_100_megabytes_holds_nobody_up(tmp_path: Path) -> None:
 
 async def test_a_neighbour_neither_ends_nor_feeds_a_run(tmp_path: Path) -> None:
     async with attacked(tmp_path) as bot:
-        run = await paint(bot)
+        run = await paint(bot, seconds=60)  # no picture of its own meanwhile
         row = run.row
         end = json.dumps({"id": row["id"], "status": "succeeded", "output": ["data:text/plain;base64,YQ=="]}).encode()
         base, _, code = row["webhook"].rpartition("/")

@@ -409,7 +409,7 @@ def test_the_most_messages_are_divided_within_a_turn(nasty: str) -> None:
         lambda: paginate([TextItem(text)], first_chars=2500, chars=3300, text_messages=TEXT_MESSAGES_MAX)
     )
     assert len(chunks) <= TEXT_MESSAGES_MAX
-    assert seconds < 0.05  # of the 0.1 s of the rule; measured 0.014 s
+    assert seconds < 0.1  # the rule; measured 0.014 s, 0.033 for headings
 
 
 def paginate_seconds(text: str) -> float:
