@@ -6,12 +6,12 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import aiohttp
 import discord
@@ -94,20 +94,23 @@ def _ignore_event(_data: object) -> None:
 
 
 class _DeferredLock(AsyncDeferredLock):
+    sleep: ClassVar[Callable[[float], Awaitable[None]]]
+
     async def __aexit__(self, *exception: object) -> None:
         try:
             if self.delta:
-                await asyncio.sleep(self.delta)
+                await _DeferredLock.sleep(self.delta)
         finally:
             self.lock.release()
 
 
-def release_locks_of_cancelled_requests() -> None:
-    """Let a request with an interaction's token be cancelled at any moment.
+def release_locks_of_cancelled_requests(sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    """Let a request with an interaction's token be cancelled at any moment. ``sleep`` waits for the rate limit.
 
     discord.py holds the lock of a token while it waits for the rate limit after a response. A request that is cancelled
     then never releases it, and every later request with the token waits for ever. There is no public way around it.
     """
+    _DeferredLock.sleep = sleep
     discord.webhook.async_.AsyncDeferredLock = _DeferredLock  # type: ignore[misc]
 
 

@@ -35,12 +35,59 @@ if TYPE_CHECKING:
     from bot.ui.modals import FormModal
 
 
+class RealTime:
+    """Counts what takes real time while the clock stands still: requests of a client, and calls in threads."""
+
+    def __init__(self) -> None:
+        self.in_progress = 0
+        loop = asyncio.get_running_loop()
+        run_in_executor = loop.run_in_executor
+
+        def run(*args: Any) -> Any:
+            self.in_progress += 1
+            call = run_in_executor(*args)
+            call.add_done_callback(lambda _: self._finish())
+            return call
+
+        loop.run_in_executor = run  # type: ignore[assignment]
+
+    def watch_requests(self, trace: aiohttp.TraceConfig) -> None:
+        """Count each request from when it is sent to its response."""
+
+        async def begin(*_: object) -> None:
+            self.in_progress += 1
+
+        async def finish(*_: object) -> None:
+            self._finish()
+
+        trace.on_request_start.append(begin)
+        trace.on_request_end.append(finish)
+        trace.on_request_exception.append(finish)
+
+    def watch_waits(self, client: discord.Client) -> None:
+        """Count each call with the bot's token, which may wait for a rate limit by the clock on the wall."""
+        request = client.http.request
+
+        async def counted(*args: Any, **kwargs: Any) -> Any:
+            self.in_progress += 1
+            try:
+                return await request(*args, **kwargs)
+            finally:
+                self._finish()
+
+        client.http.request = counted  # type: ignore[method-assign]
+
+    def _finish(self) -> None:
+        self.in_progress -= 1
+
+
 class Client(discord.Client):
     """Defers every /generate, as an ephemeral reply if asked, and records button presses."""
 
-    def __init__(self) -> None:
-        release_locks_of_cancelled_requests()
+    def __init__(self, clock: VirtualClock, real_time: RealTime) -> None:
+        release_locks_of_cancelled_requests(clock.sleep)
         trace = aiohttp.TraceConfig()
+        real_time.watch_requests(trace)
         trace.on_request_start.append(check_may_send)
         super().__init__(
             http_trace=trace,
@@ -98,8 +145,9 @@ class Ledger:
 class ReplyEnvironment:
     """Everything that a test of a reply needs. ``deleted_runs`` are the ids of runs whose card was deleted."""
 
-    def __init__(self, standin: DiscordStandIn, client: Client, clock: VirtualClock) -> None:
+    def __init__(self, standin: DiscordStandIn, client: Client, clock: VirtualClock, real_time: RealTime) -> None:
         self.standin = standin
+        self.real_time = real_time
         self.client = client
         self.clock = clock
         self.ledger = Ledger()
@@ -203,12 +251,16 @@ class ReplyEnvironment:
         await self.wait_for(lambda: text in self.message(run).text, pass_time=pass_time)
 
     async def settle(self) -> None:
-        """Wait until nothing happens any more without time passing."""
-        unchanged, seen = 0, -1
+        """Wait until nothing happens any more without time passing.
+
+        Only what is counted as in progress takes more than some turns of the loop; what hangs is not waited for.
+        """
+        unchanged, seen = 0, (-1, -1)
         while unchanged < 8:
             await settle(10)
-            await asyncio.sleep(0.0005)
-            now = len(self.standin.calls) + sum(call.status is None for call in self.standin.calls) * 1000
+            if self.real_time.in_progress:
+                await asyncio.sleep(0.0005)
+            now = len(self.standin.calls), sum(call.status is None for call in self.standin.calls)
             unchanged, seen = (unchanged + 1, now) if now == seen else (0, now)
 
     async def pass_time(self, seconds: float, step: float = 0.25) -> None:
@@ -237,7 +289,9 @@ async def env() -> AsyncIterator[ReplyEnvironment]:
     standin = DiscordStandIn(clock=clock)
     await standin.start()
     set_api_urls(standin.api_url, standin.gateway_url)
-    client = Client()
+    real_time = RealTime()
+    client = Client(clock, real_time)
+    real_time.watch_waits(client)
     client.add_dynamic_items(*PERSISTENT_ITEMS)
     await client.login(standin.bot_token)
     await client.tree.sync()
@@ -245,7 +299,7 @@ async def env() -> AsyncIterator[ReplyEnvironment]:
     async with asyncio.timeout(10):
         await client.wait_until_ready()
     standin.calls.clear()
-    yield ReplyEnvironment(standin, client, clock)
+    yield ReplyEnvironment(standin, client, clock, real_time)
     if SPEC.exists():
         check_discord_calls(call for call in standin.calls if call.status in {200, 201, 204})
     await client.close()

@@ -88,7 +88,7 @@ async def test_file_too_large_for_discord_is_reported(env: ReplyEnvironment, tmp
     reply = env.open_reply(run)
     large = make_file(2, tmp_path, data=bytes(11 * 1024 * 1024))
     snapshot = make_snapshot(Phase.SUCCEEDED, make_file(1, tmp_path), large, run=run)
-    assert await reply.finish(snapshot) is DeliveryResult.DELIVERED
+    assert await env.finish(reply, snapshot) is DeliveryResult.DELIVERED
     assert len(env.message(run).images) == 1
     assert "generate-02.webp: 11 MB is too large to upload here" in env.message(run).text
     assert "https://replicate.com/p/abc123" in env.message(run).text

@@ -117,6 +117,7 @@ async def test_a_deletion_ends_a_long_delivery(env: ReplyEnvironment, transport:
 
 
 async def test_text_is_complete_where_files_are_forbidden(env: ReplyEnvironment) -> None:
+    env.standin.rate_limits.enabled = False  # discord.py waits for that of messages by the clock on the wall
     env.standin.faults.deny_permission(env.channel(), Permission.ATTACH_FILES)
     run = await env.run_command()
     await env.clock.advance(LIFE)
