@@ -187,7 +187,7 @@ class StartBuilder:
         ``held``, which was read, is for it. What that refuses is refused in private: the response is not public yet.
         """
         limits = _run_limits(plan.terms, actor_of(interaction))
-        held.check(limits)
+        await held.check(limits)
         response = await self._places.acknowledge(interaction, plan.visibility, plan.terms)
         author_id = interaction.user.id
         async with (
@@ -252,7 +252,7 @@ class StartBuilder:
         ``held`` is as for ``start``.
         """
         limits = _run_limits(plan.terms, actor_of(interaction))
-        held.check(limits)
+        await held.check(limits)
         author_id = interaction.user.id
         response = await self._places.acknowledge(interaction, plan.visibility, plan.terms)
         async with self._places.open(interaction, response) as place:

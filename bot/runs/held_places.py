@@ -52,11 +52,9 @@ class HeldPlace:
 
     async def read(self) -> None:
         """Read what counts against the limits of the run's author; StoreError."""
-        self._used = await self._runs.read_used(
-            self._author_id, self._guild_id, run_id=self.run_id, starting=self._before
-        )
+        self._used = await self._read()
 
-    def check(self, limits: RunLimits = NO_LIMITS) -> None:
+    async def check(self, limits: RunLimits = NO_LIMITS) -> None:
         """Raise AlreadyStarted or QuotaExceeded if the run may not start; ``limits`` hold beside the bot's own.
 
         Another one that is about to start counts in the server, too, though it may be elsewhere: that is for a moment.
@@ -65,6 +63,14 @@ class HeldPlace:
             raise RuntimeError("Nothing was read.")
         if self._used.is_started:
             raise AlreadyStarted
-        exceeded = self._used.find_exceeded(self._policy.add_limits(limits), starting=len(self._before))
+        limits, starting = self._policy.add_limits(limits), len(self._before)
+        if self._used.find_exceeded(limits, starting=starting) is None:
+            return
+        exceeded = (await self._read(has_times=True)).find_exceeded(limits, starting=starting)
         if exceeded is not None:
             raise exceeded
+
+    async def _read(self, *, has_times: bool = False) -> UsedQuota:
+        return await self._runs.read_used(
+            self._author_id, self._guild_id, run_id=self.run_id, starting=self._before, has_times=has_times
+        )

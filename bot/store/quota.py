@@ -83,7 +83,7 @@ _LAST_DAY_HERE: Final = union_all(
 _OF_DAY, _OLDER, _THIS_RUN = "day", "older", "this"
 _not_starting = runs.c.id.not_in(bindparam("starting", expanding=True))
 _columns = (runs.c.guild_id, runs.c.created_at, _ACTIVE.label("is_active"))
-_USED: Final = union_all(
+_used = union_all(
     select(literal(_OF_DAY).label("kind"), *_columns).where(
         _BY_AUTHOR, runs.c.created_at > _SINCE, _counts, _not_starting
     ),
@@ -92,14 +92,20 @@ _USED: Final = union_all(
         erased_runs.c.author_id == bindparam("author_id"), erased_runs.c.created_at > _SINCE
     ),
     select(literal(_THIS_RUN), *_columns).where(runs.c.id == bindparam("run_id")),
-).order_by("created_at")
+).subquery()
+_kinds = (_used.c.kind, _used.c.guild_id, _used.c.is_active)
+_USED: Final = select(*_kinds, func.count().label("number")).group_by(*_kinds)
+_USED_TIMES: Final = (
+    select(_used.c.guild_id, _used.c.created_at).where(_used.c.kind == _OF_DAY).order_by(_used.c.created_at)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Used:
-    """How many runs are active, and when those of the last 24 hours were created, the oldest first."""
+    """How many runs are active, and of the last 24 hours; ``times`` are when those were created, the oldest first."""
 
     active: int = 0
+    day: int = 0
     times: Sequence[datetime] = ()
 
     def find_exceeded(
@@ -109,8 +115,8 @@ class _Used:
         if at_once is not None and self.active + starting >= at_once:
             used = self.active + starting
             return QuotaExceeded(QuotaKind.ACTIVE, limit=at_once, used=used, in_server=in_server)
-        if per_day is not None and len(self.times) + starting >= per_day:
-            used = len(self.times) + starting
+        if per_day is not None and self.day + starting >= per_day:
+            used = self.day + starting
             first = used - per_day  # once this one is a day old, there is room again
             retry_at = (self.times[first] if first < len(self.times) else at) + DAY if per_day else None
             return QuotaExceeded(QuotaKind.DAILY, limit=per_day, used=used, retry_at=retry_at, in_server=in_server)
@@ -145,18 +151,24 @@ def read_used(
     run_id: str,
     at: datetime,
     starting: Collection[str] = (),
+    has_times: bool = False,
 ) -> UsedQuota:
     """Return what counts against a person's limits, for a run that they want to start.
 
-    ``starting`` are ids of the same person's runs that are left out, whether they are stored yet or not.
+    ``starting`` are ids of the same person's runs that are left out, whether they are stored yet or not. ``has_times``:
+    read also when they were created, of which there may be many.
     """
     values = {"author_id": author_id, "since": at - DAY, "starting": list(starting), "run_id": run_id}
     rows = connection.execute(_USED, values).all()
     counted = [row for row in rows if row.kind != _THIS_RUN]
+    found = connection.execute(_USED_TIMES, values).all() if has_times else ()
+    times = [(row.guild_id, row.created_at) for row in found]
     return UsedQuota(
         at=at,
-        everywhere=_sum_up(counted),
-        here=_sum_up([row for row in counted if row.guild_id == guild_id]),
+        everywhere=_sum_up(counted, [time for _, time in times]),
+        here=_sum_up(
+            [row for row in counted if row.guild_id == guild_id], [time for guild, time in times if guild == guild_id]
+        ),
         is_started=len(counted) < len(rows),
     )
 
@@ -187,18 +199,20 @@ def _read_limited(
     last_day: CompoundSelect[Any],
 ) -> _Used:
     """Return what counts against limits; what has no limit is not read."""
+    times = connection.execute(last_day, values).scalars().all() if limits.per_day is not None else ()
     return _Used(
         active=connection.execute(active, values).scalar_one() if limits.at_once is not None else 0,
-        times=connection.execute(last_day, values).scalars().all() if limits.per_day is not None else (),
+        day=len(times),
+        times=times,
     )
 
 
-def _sum_up(rows: Iterable[Row[Any]]) -> _Used:
-    rows = list(rows)
-    return _Used(
-        active=sum(bool(row.is_active) for row in rows),
-        times=[row.created_at for row in rows if row.kind == _OF_DAY],
-    )
+def _sum_up(counted: Iterable[Row[Any]], times: Sequence[datetime]) -> _Used:
+    active = day = 0
+    for row in counted:
+        active += row.number if row.is_active else 0
+        day += row.number if row.kind == _OF_DAY else 0
+    return _Used(active=active, day=day, times=times)
 
 
 def count_runs(connection: Connection, author_id: int, guild_id: int | None, *, at: datetime) -> tuple[int, int]:

@@ -64,17 +64,23 @@ class Runs:
             raise exceeded
 
     async def read_used(
-        self, author_id: int, guild_id: int | None, *, run_id: str, starting: Collection[str] = ()
+        self,
+        author_id: int,
+        guild_id: int | None,
+        *,
+        run_id: str,
+        starting: Collection[str] = (),
+        has_times: bool = False,
     ) -> UsedQuota:
         """Return what counts against a person's limits, for a run ``run_id`` that is about to be reserved in a server.
 
-        ``starting`` are runs of theirs that are left out, reserved or not yet. It spares work for a run that
-        ``reserve`` would refuse, and holds nothing.
+        ``starting`` are runs of theirs that are left out, reserved or not yet; ``has_times``: also when they were
+        created. It spares work for a run that ``reserve`` would refuse, and holds nothing.
         """
         now = self._clock.now()
         return await self._database.read(
             lambda connection: quota.read_used(
-                connection, author_id, guild_id, run_id=run_id, at=now, starting=starting
+                connection, author_id, guild_id, run_id=run_id, at=now, starting=starting, has_times=has_times
             )
         )
 

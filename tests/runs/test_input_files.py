@@ -51,7 +51,7 @@ async def test_places_are_held_in_the_order_of_arrival(env: Environment) -> None
     async def hold(run_id: str, author: int = AUTHOR) -> None:
         with env.engine.hold_place(run_id, author) as place:
             await place.read()
-            place.check()
+            await place.check()
             entered.append(run_id)
             await release.wait()
 
@@ -71,13 +71,13 @@ async def test_a_started_run_counts_once_while_its_place_is_held(env: Environmen
     for number in range(limit):
         with env.engine.hold_place(f"run-{number}", AUTHOR) as place:
             await place.read()
-            place.check()
+            await place.check()
             await env.start(id=f"run-{number}")
             assert env.active_runs() == number + 1
     with env.engine.hold_place("one too many", AUTHOR) as place:
         await place.read()
         with pytest.raises(QuotaExceeded):
-            place.check()
+            await place.check()
 
 
 async def test_one_run_has_one_place_and_starts_once(env: Environment) -> None:
@@ -85,12 +85,12 @@ async def test_one_run_has_one_place_and_starts_once(env: Environment) -> None:
         with pytest.raises(AlreadyStarted), env.engine.hold_place("run-1", AUTHOR):
             pass
         await place.read()
-        place.check()
+        await place.check()
         await env.start(id="run-1")
     with env.engine.hold_place("run-1", AUTHOR) as place:
         await place.read()
         with pytest.raises(AlreadyStarted):
-            place.check()
+            await place.check()
 
 
 async def test_files_of_an_earlier_run_are_copied_or_refused(env: Environment) -> None:

@@ -160,7 +160,7 @@ async def execute_server_rules(store: Store) -> None:
     server = ServerQuota(guild_id=2, at_once=3, per_day=9)
     await store.runs.reserve(make_run("limited"), (), RunLimits(at_once=3, per_day=9, server=server))
     await store.runs.count_used(MIA, 2)
-    await store.runs.read_used(MIA, 2, run_id="next", starting=("limited",))
+    await store.runs.read_used(MIA, 2, run_id="next", starting=("limited",), has_times=True)
     await store.servers.change_rules(2, Section.RESULTS, lambda rules: replace(rules, spoiler=True), by=MIA, at=T0)
     await store.servers.get_situation(2, MIA, now=T0)
     await store.servers.block(2, MIA, reason="", until=None, by=MIA, at=T0)

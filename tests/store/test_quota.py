@@ -117,7 +117,9 @@ async def test_concurrent_reservations_respect_the_limit(runs: Runs) -> None:
 
 
 async def check(runs: Runs, *starting: str, server: ServerQuota | None = None) -> None:
-    used = await runs.read_used(MIA, server.guild_id if server else None, run_id="next", starting=starting)
+    used = await runs.read_used(
+        MIA, server.guild_id if server else None, run_id="next", starting=starting, has_times=True
+    )
     exceeded = used.find_exceeded(RunLimits(at_once=3, per_day=5, server=server), starting=len(starting))
     if exceeded is not None:
         raise exceeded
