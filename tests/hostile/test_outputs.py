@@ -9,7 +9,7 @@ import re
 import zipfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import pytest
 
@@ -37,6 +37,11 @@ async def attacked(open_bot: OpenBot, **settings: str) -> AsyncIterator[tuple[Bo
 
 def shows_files(call: Call) -> bool:
     return bool(call.files)
+
+
+def outputs(spool: Path) -> list[Path]:
+    """Return what is on disk of outputs; folders with a dot are other things'."""
+    return [path for path in spool.iterdir() if not path.name.startswith(".")]
 
 
 def files(run: StartedRun) -> Mapping[str, bytes]:
@@ -179,7 +184,7 @@ async def test_a_large_output_is_delivered_after_a_kill(open_bot: OpenBot) -> No
         assert "What matters." in run.card_text
         [data] = files(run).values()
         assert json.loads(data)["vector"] == output["vector"]
-        await eventually(lambda: not list((bot.folder / "spool").iterdir()))
+        await eventually(lambda: not outputs(bot.folder / "spool"))
 
 
 async def test_the_disk_quota_of_outputs_holds(open_bot: OpenBot) -> None:
@@ -210,7 +215,7 @@ async def test_output_files_are_private_and_deleted_at_delivery(open_bot: OpenBo
         assert modes == {True: 0o700, False: 0o600}
         bot.discord.faults.clear()
         await run.wait_until_delivered()
-        await eventually(lambda: not list(spool.iterdir()))
+        await eventually(lambda: not outputs(spool))
 
 
 NAMES = [

@@ -16,12 +16,16 @@ import pytest
 import bot
 import cogs
 
-# Only matched as a whole, which is linear; searched for, they would not be.
+# Only matched as a whole or at one place, which is linear; searched for, they would not be.
 WHOLE = frozenset(
     {
         "bot.backends.replicate.types._MODEL_REF",
         "bot.catalog.resolve._MODEL_PATH",
         "bot.catalog.resolve._VERSION_PATH",
+        "bot.large_json._CLOSING",
+        "bot.large_json._COLON",
+        "bot.large_json._COMMA",
+        "bot.large_json._OPENING",
         "bot.options.files._MIME_TYPE",
         "bot.options.pairs._PAIR_KEY",
         "bot.settings.settings._DISCORD_TOKEN",
