@@ -18,19 +18,19 @@ from tests.cpu_time import cpu_seconds
 
 def answer(count: int, schema_bytes: int) -> bytes:
     """Return the response of the search, with a schema that takes long to read."""
-    schema: dict[str, Any] = {"components": [[] for _ in range(schema_bytes // 3)]}
     models: list[dict[str, Any]] = [
         {
             "model": {
                 "owner": "somebody",
                 "name": f"model-{number}",
                 "description": "d" * 10_000,
-                "latest_version": {"id": "a" * 64, "openapi_schema": schema},
+                "latest_version": {"id": "a" * 64, "openapi_schema": "SCHEMA"},
             }
         }
         for number in range(count)
     ]
-    return json.dumps({"models": models}, separators=(",", ":")).encode()
+    schema = f'{{"components":[{",".join(["[]"] * (schema_bytes // 3))}]}}'
+    return json.dumps({"models": models}, separators=(",", ":")).replace('"SCHEMA"', schema).encode()
 
 
 async def search(body: bytes, workers: WorkerPool | None) -> tuple[str, ...]:
