@@ -40,7 +40,7 @@ class DatabaseLocation(Protocol):
     def get_engine(self, *, reading: bool, durable: bool) -> Engine:
         """Return the engine that all connections of this process share; see ``DatabaseConnection``.
 
-        It keeps no connections, but every statement that was compiled: half a millisecond each.
+        It keeps no connections, but every statement that was compiled, and what the server said of itself.
         """
 
     def read_size(self, connection: Connection) -> int:
