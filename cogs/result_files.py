@@ -5,7 +5,7 @@ import discord
 from bot.client import Replicord
 from bot.errors import Refused
 from bot.store.models import Run, RunOutput
-from bot.ui.message_edits import attachment_addresses
+from bot.ui.editable_message import attachment_addresses
 from bot.ui.render.results import file_gone
 from bot.ui.result_messages import ResultMessages
 from cogs.use_as_subject.message_images import CdnImage

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 _IMPORTED = (
-    *("bot.serve", "bot.settings", "bot.web.cog", "bot.web.health", "bot.web.refusals", "bot.web.server"),
+    *("bot.serve", "bot.settings", "bot.web.cog_webhooks", "bot.web.health", "bot.web.refusals", "bot.web.server"),
     *("bot.web.webhooks", "alembic.command", "alembic.config", "certifi", "encodings.idna"),
     *("psycopg", "psycopg.conninfo", "sqlalchemy.ext.compiler", "sqlalchemy.dialects.postgresql.psycopg", "uvloop"),
 )

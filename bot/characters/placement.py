@@ -16,9 +16,9 @@ from bot.limits import MODAL_FILES
 from bot.media.types import CharacterPicture, parse_reference
 from bot.options.fields import Field, FieldKind
 from bot.options.files import accepts_images
+from bot.options.key_value_text import format_pairs, parse_pairs
 from bot.options.layout import OptionLayout
 from bot.options.options import OptionRole
-from bot.options.pairs import format_pairs, parse_pairs
 from bot.store.characters import Character
 
 # Words in the names of inputs that are meant for a person, and for anything but one.

@@ -18,9 +18,9 @@ from bot.formatting import single_line, truncate
 from bot.limits import CHOICE_CHARS, CHOICES_PER_OPTION
 from bot.options.fields import Field, FieldKind
 from bot.options.files import accepts_images
+from bot.options.key_value_text import Pair, parse_pairs, quote_value
 from bot.options.layout import OptionLayout
 from bot.options.options import Choice, Option, OptionRole, OptionType, make_choices
-from bot.options.pairs import Pair, parse_pairs, quote_value
 from bot.options.text import describe_field, format_details
 from bot.options.visibility import VISIBILITY, has_room_for_visibility, is_visibility, visibility_description
 from bot.visibility import Visibility

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.errors import BadOption
+from bot.options.key_value_text import format_pairs, parse_pairs
 from bot.options.layout import OptionLayout
 from bot.options.options import OptionRole
-from bot.options.pairs import format_pairs, parse_pairs
 from bot.options.visibility import VISIBILITY, is_visibility
 from bot.visibility import Visibility
 

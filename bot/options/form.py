@@ -27,9 +27,9 @@ from bot.limits import (
 from bot.media.types import InputFile, parse_reference
 from bot.options.fields import Field, FieldKind
 from bot.options.files import RemoteFile
+from bot.options.key_value_text import format_pairs, parse_pairs
 from bot.options.layout import OptionLayout, find_quirks
 from bot.options.options import Choice, make_choices
-from bot.options.pairs import format_pairs, parse_pairs
 from bot.options.parse import check_not_blank, require_field
 from bot.options.text import describe_field, format_details, humanize_key, join_description
 from bot.options.visibility import VISIBILITY, is_visibility

@@ -22,9 +22,9 @@ from bot.options.files import (
     check_total_size,
     describe_types,
 )
+from bot.options.key_value_text import parse_pairs
 from bot.options.layout import OptionLayout
 from bot.options.options import OptionRole
-from bot.options.pairs import parse_pairs
 from bot.options.text import summarize
 from bot.options.validation import shared_validation_steps
 

@@ -10,9 +10,9 @@ from bot.errors import BadOption
 from bot.formatting import single_line, truncate
 from bot.language import ENGLISH, _, use_language
 from bot.limits import OPTIONS_PER_COMMAND
+from bot.options.key_value_text import format_pairs, parse_pairs
 from bot.options.layout import OptionLayout
 from bot.options.options import MAX_OPTIONS_CHARS, OptionRole
-from bot.options.pairs import format_pairs, parse_pairs
 from bot.visibility import Visibility
 
 VISIBILITY: Final = "visibility"

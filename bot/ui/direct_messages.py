@@ -16,7 +16,7 @@ from bot.errors import Refused
 from bot.limits import DEFAULT_FILE_BYTES, DOWNLOAD_SECONDS, NONCE_CHARS, REQUEST_BYTES
 from bot.store.models import Run
 from bot.ui.discord_rate_limits import BucketKey, Priority, RateLimiter
-from bot.ui.message_edits import EditableMessage, attachment_addresses
+from bot.ui.editable_message import EditableMessage, attachment_addresses
 from bot.ui.render import payloads, results, strings
 from bot.ui.render.cards import message_url
 from bot.ui.requests import REQUEST_ERRORS, send_request

@@ -15,7 +15,7 @@ from bot.runs.snapshot import FINAL_PHASES
 from bot.store.models import Run, RunOutput
 from bot.store.results import Results
 from bot.store.runs import Runs
-from bot.ui.message_edits import EditableMessage
+from bot.ui.editable_message import EditableMessage
 from bot.ui.render.results import result_deleted, was_removed
 from bot.ui.render.run_card import STATUS_ID, render_stored_status, tone_of
 from bot.ui.render.status import count_stored

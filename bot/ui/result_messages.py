@@ -19,7 +19,7 @@ from bot.errors import Refused
 from bot.limits import INTERACTION_TOKEN_LIFE, OLD_MESSAGE, PRESS_TOKENS
 from bot.store.models import Run
 from bot.ui.discord_rate_limits import CHECKS, BucketKey, Priority, RateLimiter
-from bot.ui.message_edits import EditableMessage
+from bot.ui.editable_message import EditableMessage
 from bot.ui.render import results as sentences
 from bot.ui.reply.errors import DiscordErrorKind, classify_error
 from bot.ui.requests import REQUEST_ERRORS, MalformedResponse, send_request

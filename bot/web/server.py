@@ -12,7 +12,7 @@ from aiohttp.http import HttpProcessingError
 from bot.backends.cog.addresses import UPLOAD_PATH, WEBHOOK_PATH
 from bot.errors import ConfigError
 from bot.limits import COG_BODY_WAIT, RUN_ID_PATTERN
-from bot.web.cog import CogReceiver
+from bot.web.cog_webhooks import CogReceiver
 from bot.web.connections import DEFAULT_LIMITS, ConnectionLimits, Connections
 from bot.web.health import HealthRoutes
 from bot.web.refusals import RefusalLog

@@ -11,7 +11,7 @@ from bot.outputs.spooled import PredictionReader
 from bot.wiring.core import Core
 
 if TYPE_CHECKING:
-    from bot.web.cog import CogReceiver
+    from bot.web.cog_webhooks import CogReceiver
     from bot.web.refusals import RefusalLog
     from bot.web.server import WebServer
     from bot.web.webhooks import WebhookReceiver, WebhookSecret
@@ -48,7 +48,7 @@ class HttpPort:
         return WebServer(host=host, port=port, health=health, refusals=refusals, webhooks=webhooks, cog=cog)
 
     def _build_cog_receiver(self, cog: CogServers, refusals: "RefusalLog") -> "CogReceiver":
-        from bot.web.cog import CogReceiver  # noqa: PLC0415  # as above
+        from bot.web.cog_webhooks import CogReceiver  # noqa: PLC0415  # as above
 
         return CogReceiver(
             addresses=cog.addresses,

@@ -13,7 +13,7 @@ from bot.clock import Clock
 from bot.errors import Refused
 from bot.store.models import Run, RunOutput, RunParent
 from bot.store.runs import Runs
-from bot.ui.message_edits import attachment_addresses
+from bot.ui.editable_message import attachment_addresses
 from bot.ui.permissions import Reuse
 from bot.ui.render.next import images_out_of_reach, no_image_in_message, no_images_left, not_delivered_yet
 from bot.ui.render.strings import RUN_DELETED

@@ -27,7 +27,7 @@ WHOLE = frozenset(
         "bot.large_json._COMMA",
         "bot.large_json._OPENING",
         "bot.options.files._MIME_TYPE",
-        "bot.options.pairs._PAIR_KEY",
+        "bot.options.key_value_text._PAIR_KEY",
         "bot.settings.settings._DISCORD_TOKEN",
         "bot.ui.render.places._RATIO",
     }

@@ -9,9 +9,9 @@ from discord import app_commands
 
 from bot.media.types import Media, MediaKind, MediaType
 from bot.options.fields import Field, FieldKind
+from bot.options.key_value_text import quote_value
 from bot.options.layout import OptionLayout
 from bot.options.options import Option, OptionRole, OptionType
-from bot.options.pairs import quote_value
 from bot.options.slash_command import build_command
 from tests.options.strategies import FILE
 

@@ -10,7 +10,7 @@ from bot.errors import BadOption
 from bot.media.types import Media, MediaKind, MediaType
 from bot.options.entered import collect_entered
 from bot.options.form import FormField, FormKind, OptionForm, build_form, restore_values
-from bot.options.pairs import parse_pairs
+from bot.options.key_value_text import parse_pairs
 from bot.options.parse import parse_options
 from tests.options.samples import TEXT, URI, default_layout, layout_of, media_of
 

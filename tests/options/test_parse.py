@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from bot.errors import BadOption
 from bot.media.types import Media, MediaKind, MediaType
 from bot.options.files import AttachedFile, UploadedFile
+from bot.options.key_value_text import format_pairs, parse_pairs
 from bot.options.layout import build_layout
-from bot.options.pairs import format_pairs, parse_pairs
 from bot.options.parse import parse_options
 from tests.options.samples import TEXT, URI, default_layout, error_for, layout_of, media_of
 
@@ -251,7 +251,7 @@ def test_limit_below_the_models_default_is_sent() -> None:
         ("p=say a==b aloud", [("p", "say a==b aloud")]),
     ],
 )
-def test_pairs_are_read_leniently(text: str, pairs: list[tuple[str, str]]) -> None:
+def test_key_value_text_are_read_leniently(text: str, pairs: list[tuple[str, str]]) -> None:
     assert [(pair.key, pair.value) for pair in parse_pairs(text, "advanced")] == pairs
 
 

@@ -1,8 +1,8 @@
 """Predictions on Cog servers: one model, on one server or on several.
 
 The id of a prediction is that of its run, so a create that got no answer is looked for by name. A server knows a
-prediction only while it runs, and tells its end once (to ``bot.web.cog``, or at the end of its stream), so what was
-told is read from disk first.
+prediction only while it runs, and tells its end once (to ``bot.web.cog_webhooks``, or at the end of its stream), so
+what was told is read from disk first.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence

@@ -23,7 +23,7 @@ from bot.store.errors import StoreError
 from bot.store.models import RunState
 from bot.store.prediction_ends import PredictionEnds
 from bot.store.store import Store
-from bot.web.cog import CogReceiver
+from bot.web.cog_webhooks import CogReceiver
 from bot.web.health import HealthRoutes
 from bot.web.refusals import RefusalLog
 from bot.web.server import WebServer

@@ -143,7 +143,7 @@ async def test_words_do_not_wait_for_a_check(env: ReplyEnvironment, transport: s
     env.standin.faults.remove(hanging)
 
 
-async def test_text_in_a_further_message_edits_the_card_at_times(env: ReplyEnvironment) -> None:
+async def test_text_in_a_further_editable_message_the_card_at_times(env: ReplyEnvironment) -> None:
     run = await env.run_command()
     reply = env.open_reply(run)
     reply.update(make_snapshot(Phase.RUNNING, TextItem("word " * 1000), run=run))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bot.ui.message_edits import EditableMessage
+from bot.ui.editable_message import EditableMessage
 from bot.ui.render import payloads
 
 CARD = payloads.container(
