@@ -24,7 +24,13 @@ def is_loopback(host: str | None) -> bool:
 
 
 def find_free_port() -> int:
-    """Return a port that is free now, for a program that has to be told one."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """Return a port for a program that has to be told one; for a minute, the system gives it to nobody else.
+
+    A connection that was closed keeps its port that long. A server may listen on it all the same, as servers set
+    ``SO_REUSEADDR``, but neither port 0 nor an outgoing connection gets it.
+    """
+    with socket.create_server((HOST, 0)) as server:
+        address = server.getsockname()
+        with socket.create_connection(address):
+            server.accept()[0].close()  # who closes first is the one whose port is kept
+    return int(address[1])

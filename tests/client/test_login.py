@@ -1,7 +1,6 @@
 """Logging in while Discord is away."""
 
 import asyncio
-import socket
 
 import discord
 import pytest
@@ -9,13 +8,8 @@ import pytest
 from bot.client import Replicord
 from bot.discord_internals import set_api_urls
 from sandbox.discord import DiscordStandIn
+from sandbox.loopback import find_free_port
 from tests.clock import VirtualClock, settle
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def nothing(_: Replicord) -> None:
@@ -23,7 +17,7 @@ async def nothing(_: Replicord) -> None:
 
 
 async def test_login_is_retried_until_discord_answers() -> None:
-    port, clock, standin = free_port(), VirtualClock(), DiscordStandIn()
+    port, clock, standin = find_free_port(), VirtualClock(), DiscordStandIn()
     set_api_urls(f"http://127.0.0.1:{port}/api/v10", f"ws://127.0.0.1:{port}/gateway")
     client = Replicord(on_login=nothing, shards=1)
     logging_in = asyncio.create_task(client.log_in(standin.bot_token, clock=clock))

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Mapping
@@ -17,6 +16,7 @@ from sandbox.discord.person import InteractionResult, Person
 from sandbox.discord.state.fixtures import StateBuilder
 from sandbox.discord.state.models import Channel, Message
 from sandbox.environment import Environment
+from sandbox.loopback import find_free_port
 from sandbox.replicate.job import Timings
 from sandbox.replicate.prediction import Prediction
 from sandbox.request_log import Call
@@ -303,7 +303,7 @@ async def _add_node(cluster: BotCluster, folder: Path, settings: Mapping[str, st
     database = await stack.enter_async_context(run_proxy(connect_to_socket(socket_path)))
     own = folder / name
     own.mkdir()
-    http_port = _free_port()
+    http_port = find_free_port()
     environment = cluster.environment.settings() | {
         "DATABASE_URL": f"postgresql://replicord@127.0.0.1:{database.port}/{get_name(cluster.database_url)}",
         "DISCORD_API_URL": f"http://127.0.0.1:{discord.port}/api/v10",
@@ -319,10 +319,3 @@ async def _add_node(cluster: BotCluster, folder: Path, settings: Mapping[str, st
     stack.push_async_callback(bot.kill)
     stack.callback(node.wake)
     return node
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

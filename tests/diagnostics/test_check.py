@@ -1,10 +1,8 @@
 """What the self-check finds, and whether it says how to fix it."""
 
-import os
 import re
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from bot.invites import server_invite
 from sandbox.bot_process import BotProcess
 from sandbox.discord.state.permissions import Permission
 from sandbox.environment import Environment
+from sandbox.loopback import find_free_port
 from tests.diagnostics.conftest import RunCheck
 
 COMMANDS_PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
@@ -192,7 +191,7 @@ async def test_port_in_use_is_named(run_check: RunCheck) -> None:
 
 
 async def test_running_bot_is_no_failure(environment: Environment, run_check: RunCheck) -> None:
-    port = _free_port()
+    port = find_free_port()
     environment.bot = BotProcess(
         settings=environment.settings() | {"HTTP_PORT": str(port)}, folder=environment.database_path.parent
     )
@@ -206,7 +205,7 @@ async def test_running_bot_is_no_failure(environment: Environment, run_check: Ru
 
 
 async def test_signed_webhook_arrives(run_check: RunCheck) -> None:
-    port = _free_port()
+    port = find_free_port()
     code, lines = await run_check({"HTTP_PORT": port, "WEBHOOK_URL": f"http://127.0.0.1:{port}"})
     assert (code, failures(lines)) == (0, [])
     assert any("test webhook arrived" in line for line in lines)
@@ -214,7 +213,7 @@ async def test_signed_webhook_arrives(run_check: RunCheck) -> None:
 
 async def test_missing_webhook_secret_is_named(environment: Environment, run_check: RunCheck) -> None:
     environment.replicate.faults.add("forbidden", on="GET /v1/webhooks/*", times=None)
-    port = _free_port()
+    port = find_free_port()
     code, lines = await run_check({"HTTP_PORT": port, "WEBHOOK_URL": f"http://127.0.0.1:{port}"})
     assert code == 1
     [sentence] = failures(lines)
@@ -228,7 +227,7 @@ async def test_webhook_url_of_another_server_is_named(run_check: RunCheck) -> No
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
         elsewhere = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        code, lines = await run_check({"HTTP_PORT": _free_port(), "WEBHOOK_URL": elsewhere})
+        code, lines = await run_check({"HTTP_PORT": find_free_port(), "WEBHOOK_URL": elsewhere})
     finally:
         await runner.cleanup()
     assert code == 1
@@ -277,14 +276,6 @@ async def test_pending_command_changes_are_listed(run_check: RunCheck) -> None:
     assert "about" in names
     page = COMMANDS_PAGE.read_text()
     assert [name for name in names if name not in page] == [], "docs/commands.md lists every command"
-
-
-def _free_port() -> int:
-    """Return a free port outside of the range of outgoing connections, so that none of them takes it."""
-    for port in range(20_000 + os.getpid() % 10_000, 32_000):
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
-    raise AssertionError("no port is free")
 
 
 @pytest.mark.parametrize("content", ["LOG_LEVEL=info\n".encode("utf-16"), b"ABOUT_URL=https://x/\xfc\n"])

@@ -3,7 +3,6 @@
 import asyncio
 import io
 import json
-import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from bot.limits import WEBHOOK_BODY_BYTES
+from sandbox.loopback import find_free_port
 from sandbox.replicate.events import WebhookSent
 from sandbox.replicate.webhooks import sign_webhook
 from tests.faults.conftest import running_bot
@@ -25,14 +25,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 CREATE = "POST /v1/predictions"
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 @asynccontextmanager
 async def running_webhook_bot(folder: Path, **settings: str) -> AsyncIterator[BotUnderTest]:
-    port = str(free_port())
+    port = str(find_free_port())
     address = {"WEBHOOK_URL": f"http://127.0.0.1:{port}", "HTTP_PORT": port}
     async with running_bot(folder, address | settings) as bot:
         bot.port = int(port)

@@ -7,27 +7,22 @@
     assert_bounded(figures)
 """
 
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from sandbox.loopback import find_free_port
 from tests.faults.conftest import running_bot
 from tests.faults.environment import BotUnderTest
 
 OpenBot = Callable[..., AbstractAsyncContextManager[BotUnderTest]]
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 @asynccontextmanager
 async def _hostile_bot(folder: Path, **settings: str) -> AsyncIterator[BotUnderTest]:
-    port = _free_port()
+    port = find_free_port()
     temporary = folder / "tmp"  # so that temporary files count as disk
     temporary.mkdir(exist_ok=True)
     given = {"HTTP_PORT": str(port), "WEBHOOK_URL": f"http://127.0.0.1:{port}", "TMPDIR": str(temporary)}
