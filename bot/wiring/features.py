@@ -13,7 +13,7 @@ from bot.wiring.processes import VERSION
 from bot.wiring.starts import StartParts
 from cogs.about import About
 from cogs.budget.cog import BudgetCommands
-from cogs.cancel import CancelRuns
+from cogs.cancel_reaction import CancelRuns
 from cogs.chain.cog import CHAIN_ENTRIES, ChainCommands
 from cogs.characters.cog import CHARACTER_ENTRIES, CharacterCommands
 from cogs.characters.pictures import PictureReader
