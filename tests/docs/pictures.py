@@ -51,6 +51,7 @@ async def take_pictures(folder: Path) -> list[Path]:
             open_environment(Path(scratch) / "environment", timings=TIMINGS) as environment,
             async_playwright() as playwright,
         ):
+            environment.replicate.picture_scale = 1.0  # tests draw small ones
             await environment.start_bot()
             async with PageServer(environment) as server:
                 browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
