@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import socket
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, Self
@@ -77,6 +78,7 @@ class ReplicateStandIn:
         self._closing = asyncio.Event()
         self._runners: list[web.AppRunner] = []
         self._sites: dict[str, web.TCPSite] = {}
+        self._kept_port: socket.socket | None = None  # while it is offline
         self._offline = False
         self._session: aiohttp.ClientSession | None = None
         self._predictors = {**PREDICTORS, **(predictors or {})}
@@ -141,17 +143,27 @@ class ReplicateStandIn:
         """Refuse every connection to the API, and cut those that are open, until ``come_online``."""
         self._offline = True
         await self._sites["api"].stop()
+        self._kept_port = socket.socket()  # does not listen, but nobody else gets the port
+        self._kept_port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._kept_port.bind((HOST, self._api_port))
 
     async def come_online(self) -> None:
         """Listen again at the same address."""
-        runner, port = self._runners[0], int(self._base_urls.api.rpartition(":")[2])
-        self._sites["api"] = web.TCPSite(runner, HOST, port, backlog=LISTEN_BACKLOG)
+        if self._kept_port is not None:
+            self._kept_port.close()
+        self._sites["api"] = web.TCPSite(self._runners[0], HOST, self._api_port, backlog=LISTEN_BACKLOG)
         await self._sites["api"].start()
         self._offline = False
+
+    @property
+    def _api_port(self) -> int:
+        return int(self._base_urls.api.rpartition(":")[2])
 
     async def stop(self) -> None:
         """Stop listening; stop every prediction, stream and webhook where it is."""
         self._closing.set()
+        if self._kept_port is not None:
+            self._kept_port.close()
         await self._store.stop()
         await self._webhooks.stop()
         for runner in self._runners:

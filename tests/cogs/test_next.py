@@ -93,6 +93,13 @@ async def card_of(result: InteractionResult, button: str) -> Message:
     return card
 
 
+async def press_new(person: Person, card: Message, button: str) -> InteractionResult:
+    """Press a button of a card that has just come: the bot knows its buttons when it has read Discord's answer."""
+    while not (result := await person.press(card, button)).acknowledged:
+        pass
+    return result
+
+
 async def refusal_of(result: InteractionResult, words: str) -> None:
     """Wait for the private sentence that refuses a choice; nobody else sees anything of it."""
     await result.wait_for(lambda shown: any(words in one.text for one in shown.followups))
@@ -295,7 +302,7 @@ async def test_a_quota_stops_all_in_the_middle(tmp_path: Path) -> None:
         [sentence] = [one for one in pressed.followups if "/enhance" not in one.text and not one.deleted]
         assert sentence.ephemeral
         await eventually(lambda: len(environment.replicate.predictions) == 3)
-        again = await mia.press(sentence, "Try again")
+        again = await press_new(mia, sentence, "Try again")
         await reached(environment, lambda: "Started 2 of 4." in again.text)
         [sentence] = [one for one in again.followups if "Try again" in one.buttons]
         assert len(environment.replicate.predictions) == 3
