@@ -29,6 +29,7 @@ from bot.discord_internals import (
 from bot.errors import ConfigError
 from bot.limits import DISCORD_START_WAIT_MAX, IDENTIFY_INTERVAL
 from bot.start_failures import judge_start_failure
+from bot.store.errors import StoreError
 from bot.ui.first_response import note_server_error
 from bot.ui.requests import check_may_send
 from bot.ui.respond import report_error
@@ -299,6 +300,9 @@ class Replicord(commands.AutoShardedBot):
         error = sys.exception()
         if error is not None and args and isinstance(args[0], discord.Interaction):
             await report_error(args[0], error)
+        elif self.is_closed() and isinstance(error, StoreError):
+            # The database closes after the client. What the listener would have done is looked for at the next start.
+            log.info("listener_stopped", listener=event_method)
         else:
             log.error("listener_failed", listener=event_method, exc_info=error)
 

@@ -7,6 +7,7 @@ import discord
 import pytest
 from discord import app_commands, ui
 from discord.ext import commands
+from structlog.testing import capture_logs
 
 from bot.client import Replicord
 from bot.discord_internals import DEFAULT_API, DEFAULT_GATEWAY, set_api_urls
@@ -133,3 +134,21 @@ async def test_errors_are_reported_wherever_they_happen(discord_server: DiscordS
         await client.close()
         connection.cancel()
         await asyncio.wait({connection})
+
+
+async def nothing(_: Replicord) -> None:
+    """Add no commands."""
+
+
+@pytest.mark.parametrize(("is_closed", "event"), [(False, "listener_failed"), (True, "listener_stopped")])
+async def test_a_listener_without_a_database_is_no_error_at_the_end(*, is_closed: bool, event: str) -> None:
+    client = Replicord(on_login=nothing, shards=1)
+    if is_closed:
+        await client.close()
+    with capture_logs() as logs:
+        try:
+            raise StoreError("The database is closed.")
+        except StoreError:
+            await client.on_error("on_shard_ready", 0)
+    assert [(one["event"], one["log_level"]) for one in logs] == [(event, "info" if is_closed else "error")]
+    await client.close()
