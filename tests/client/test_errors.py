@@ -140,15 +140,18 @@ async def nothing(_: Replicord) -> None:
     """Add no commands."""
 
 
+def fail() -> None:
+    raise StoreError("The database is closed.")
+
+
 @pytest.mark.parametrize(("is_closed", "event"), [(False, "listener_failed"), (True, "listener_stopped")])
 async def test_a_listener_without_a_database_is_no_error_at_the_end(*, is_closed: bool, event: str) -> None:
-    client = Replicord(on_login=nothing, shards=1)
-    if is_closed:
-        await client.close()
-    with capture_logs() as logs:
-        try:
-            raise StoreError("The database is closed.")
-        except StoreError:
-            await client.on_error("on_shard_ready", 0)
+    async with Replicord(on_login=nothing, shards=1) as client:
+        if is_closed:
+            await client.close()
+        with capture_logs() as logs:
+            try:
+                fail()
+            except StoreError:
+                await client.on_error("on_shard_ready", 0)
     assert [(one["event"], one["log_level"]) for one in logs] == [(event, "info" if is_closed else "error")]
-    await client.close()
